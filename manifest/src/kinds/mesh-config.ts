@@ -1,0 +1,27 @@
+import { z } from "zod";
+import { dnsSubdomain, durationMs, metadata } from "./fields.ts";
+
+/** Settings of the whole mesh: one object, named `mesh`. Defaults apply where it or a field is absent. */
+export const meshConfig = z.strictObject({
+  apiVersion: z.literal("hedgerow.dev/v1alpha1"),
+  kind: z.literal("MeshConfig"),
+  metadata: metadata.extend({ name: z.literal("mesh") }),
+  spec: z.strictObject({
+    /** The SPIFFE trust domain. Fixed once the certificate authority exists. */
+    trustDomain: dnsSubdomain,
+    identity: z
+      .strictObject({
+        /** Lifetime of a workload's SVID; renewed at about half of it. Default 24h. */
+        lifetime: durationMs({ minMs: 30_000, maxMs: 30 * 24 * 3_600_000 }).prefault("24h"),
+      })
+      .prefault({}),
+    access: z
+      .strictObject({
+        /** What a call to a service without an AccessPolicy gets: `allow` any identity of the mesh (the default), or `deny`. */
+        default: z.enum(["allow", "deny"]).default("allow"),
+      })
+      .prefault({}),
+  }),
+});
+
+export type MeshConfig = z.infer<typeof meshConfig>;

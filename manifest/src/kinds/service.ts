@@ -1,0 +1,29 @@
+import { z } from "zod";
+import { labels, metadata, port } from "./fields.ts";
+
+/** Kubernetes' core Service, as far as a mesh reads it: which workloads stand behind a name, on which port. */
+export const service = z.strictObject({
+  apiVersion: z.literal("v1"),
+  kind: z.literal("Service"),
+  metadata,
+  spec: z.strictObject({
+    type: z.literal("ClusterIP").optional(),
+    /** Labels that a Workload of the same namespace must carry, all of them. */
+    selector: labels,
+    ports: z
+      .array(
+        z.strictObject({
+          name: z.string().max(63).optional(),
+          protocol: z.literal("TCP").optional(),
+          port,
+          /** The application's port (a Workload's `appPort`). Default: the same as `port`. */
+          targetPort: port.optional(),
+          appProtocol: z.string().max(63).optional(),
+        }),
+      )
+      .min(1)
+      .max(64),
+  }),
+});
+
+export type Service = z.infer<typeof service>;
