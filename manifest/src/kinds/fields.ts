@@ -21,6 +21,12 @@ export const dnsSubdomain = z
 
 export const port = z.number().int().min(1).max(65535);
 
+/** IANA_SVC_NAME, as Kubernetes names ports. */
+export const portName = z
+  .string()
+  .max(15)
+  .regex(/^(?=.*[a-z])[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, "must be at most 15 lower-case letters, digits and '-', with a letter");
+
 /** NAMESPACE/NAME. */
 export const namespacedName = z
   .string()

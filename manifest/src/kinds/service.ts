@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { labels, metadata, port } from "./fields.ts";
+import { labels, metadata, port, portName } from "./fields.ts";
 
 /** Kubernetes' core Service, as far as a mesh reads it: which workloads stand behind a name, on which port. */
 export const service = z.strictObject({
@@ -16,8 +16,8 @@ export const service = z.strictObject({
           name: z.string().max(63).optional(),
           protocol: z.literal("TCP").optional(),
           port,
-          /** The application's port (a Workload's `appPort`). Default: the same as `port`. */
-          targetPort: port.optional(),
+          /** The application's port: a Workload's inbound `appPort`, or its `name`. Default: the number in `port`. */
+          targetPort: z.union([port, portName]).optional(),
           appProtocol: z.string().max(63).optional(),
         }),
       )

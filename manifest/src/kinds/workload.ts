@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { dnsLabel, durationMs, metadata, namespacedName, port } from "./fields.ts";
+import { dnsLabel, durationMs, metadata, namespacedName, port, portName } from "./fields.ts";
 
 /** A sidecar outside Kubernetes, and the application behind it. Its node id is NAMESPACE/NAME. */
 export const workload = z.strictObject({
@@ -16,6 +16,8 @@ export const workload = z.strictObject({
     inbound: z
       .array(
         z.strictObject({
+          /** What a Service's targetPort may call this port by. */
+          name: portName.optional(),
           /** The sidecar's port, reached by the mesh over mTLS. */
           port,
           /** The application's port on 127.0.0.1. */
