@@ -1,0 +1,106 @@
+import { LOG_LEVELS, type LogLevel } from "./logger.ts";
+
+/** A TCP address to listen on. */
+export interface ListenAddress {
+  /** IPv4, or IPv6 without brackets. */
+  readonly host: string;
+  /** 0 to 65535; 0 takes a free port. */
+  readonly port: number;
+}
+
+/** What main reads from the environment. */
+export interface Config {
+  /** HEDGEROW_MANIFESTS: directory of YAML manifests. Required. */
+  readonly manifestsDir: string;
+  /** HEDGEROW_STATE: directory of the CA key, spent tokens, last good manifests and the ready set. Required. */
+  readonly stateDir: string;
+  /** HEDGEROW_ENROLL_LISTEN: host:port of EnrollmentService. Default 0.0.0.0:15010. */
+  readonly enrollListen: ListenAddress;
+  /** HEDGEROW_MESH_LISTEN: host:port of ADS, renewal and reports. Default 0.0.0.0:15012. */
+  readonly meshListen: ListenAddress;
+  /** HEDGEROW_ADMIN_SOCKET: path of AdminService's Unix socket, at most 88 bytes. Default STATE/admin.sock. */
+  readonly adminSocket: string;
+  /** HEDGEROW_ADMIN_LISTEN: host:port of AdminService over mTLS. Default: not served. */
+  readonly adminListen: ListenAddress | undefined;
+  /** HEDGEROW_METRICS_LISTEN: host:port of /metrics, /healthz and /readyz. Default 127.0.0.1:15014. */
+  readonly metricsListen: ListenAddress;
+  /** HEDGEROW_LOG_LEVEL: fatal, error, warn, info, debug or trace. Default info. */
+  readonly logLevel: LogLevel;
+}
+
+export interface ConfigProblem {
+  readonly variable: string;
+  readonly value: string;
+  /** What it must be. */
+  readonly expected: string;
+}
+
+export type ConfigResult =
+  | { readonly ok: true; readonly value: Config }
+  | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
+
+// sockaddr_un.sun_path holds 108 bytes on Linux and 104 on macOS, and the socket first gets a longer, temporary name.
+const MAX_SOCKET_PATH_BYTES = 88;
+
+/** host:port with an IPv4 address, a name, or an IPv6 address in brackets. */
+export function parseListenAddress(text: string): ListenAddress | undefined {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:[\]]+)):([0-9]{1,5})$/.exec(text);
+  const host = match?.[1] ?? match?.[2];
+  const port = Number(match?.[3]);
+  return host !== undefined && port <= 65535 ? { host, port } : undefined;
+}
+
+/** Every setting, or every problem at once. An empty variable counts as absent. */
+export function parseConfig(env: Readonly<Record<string, string | undefined>>): ConfigResult {
+  const problems: ConfigProblem[] = [];
+  const read = (variable: string) => env[variable] || undefined;
+  const refuse = (variable: string, expected: string) =>
+    problems.push({ variable, value: env[variable] ?? "", expected });
+
+  const directory = (variable: string) => {
+    const value = read(variable);
+    if (value === undefined) refuse(variable, "the path of a directory");
+    return value ?? "";
+  };
+  const listen = (variable: string, byDefault: ListenAddress) => {
+    const value = read(variable);
+    const address = value === undefined ? byDefault : parseListenAddress(value);
+    if (address === undefined) refuse(variable, "host:port, the port from 0 to 65535");
+    return address ?? byDefault;
+  };
+
+  const manifestsDir = directory("HEDGEROW_MANIFESTS");
+  const stateDir = directory("HEDGEROW_STATE");
+  const enrollListen = listen("HEDGEROW_ENROLL_LISTEN", { host: "0.0.0.0", port: 15010 });
+  const meshListen = listen("HEDGEROW_MESH_LISTEN", { host: "0.0.0.0", port: 15012 });
+  const adminListen =
+    read("HEDGEROW_ADMIN_LISTEN") === undefined
+      ? undefined
+      : listen("HEDGEROW_ADMIN_LISTEN", { host: "127.0.0.1", port: 0 });
+  const metricsListen = listen("HEDGEROW_METRICS_LISTEN", { host: "127.0.0.1", port: 15014 });
+
+  const adminSocket = read("HEDGEROW_ADMIN_SOCKET") ?? `${stateDir}/admin.sock`;
+  if (Buffer.byteLength(adminSocket) > MAX_SOCKET_PATH_BYTES)
+    problems.push({
+      variable: "HEDGEROW_ADMIN_SOCKET",
+      value: adminSocket,
+      expected: `a path of at most ${MAX_SOCKET_PATH_BYTES} bytes (default HEDGEROW_STATE/admin.sock)`,
+    });
+
+  const level = read("HEDGEROW_LOG_LEVEL") ?? "info";
+  const logLevel = LOG_LEVELS.find((known) => known === level);
+  if (logLevel === undefined) refuse("HEDGEROW_LOG_LEVEL", `one of ${LOG_LEVELS.join(", ")}`);
+
+  if (problems.length > 0 || logLevel === undefined) return { ok: false, problems };
+  const value: Config = {
+    manifestsDir,
+    stateDir,
+    enrollListen,
+    meshListen,
+    adminSocket,
+    adminListen,
+    metricsListen,
+    logLevel,
+  };
+  return { ok: true, value: Object.freeze(value) };
+}
