@@ -1,0 +1,116 @@
+// What the demo shows, a step a function; each reports one finding.
+
+import { timestampMs } from "@bufbuild/protobuf/wkt";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { ROUTE_TYPE_URL } from "@hedgerow/proto";
+import { isProgrammed, objectStatus } from "../mesh/admin.ts";
+import type { Digit } from "../mesh/digits.ts";
+import { routeFile } from "../mesh/manifests.ts";
+import type { Caller, Mesh, Predictor } from "../mesh/mesh.ts";
+import { classify, predictorClient } from "../mesh/predict.ts";
+import { until } from "../mesh/until.ts";
+import { agrees, classifyAll, latencies, quantile } from "./measure.ts";
+import { milliseconds, type Screen, thousands } from "./screen.ts";
+
+const concurrency = 8;
+
+/** At least this share must be right, below what either model reaches on held-back digits. */
+const leastAccuracy = 0.85;
+
+export async function showDigits(
+  screen: Screen,
+  caller: Caller,
+  digits: readonly Digit[],
+  weights: readonly [number, number],
+): Promise<void> {
+  const { right, total, versions } = await classifyAll(predictorClient(caller.localPort), digits, concurrency);
+  const v1 = versions.get("1") ?? 0;
+  const v2 = versions.get("2") ?? 0;
+  const splitAgrees = agrees(v2, total, weights[1] / (weights[0] + weights[1]));
+  screen.check(
+    right / total >= leastAccuracy && splitAgrees && v1 + v2 === total,
+    `${thousands(total)} digits`,
+    `${((100 * right) / total).toFixed(1)} % right   v1 ${thousands(v1)}  v2 ${thousands(v2)}  (asked ${weights.join("/")})`,
+  );
+}
+
+export async function showLatency(
+  screen: Screen,
+  caller: Caller,
+  predictor: Predictor,
+  digits: readonly Digit[],
+): Promise<void> {
+  const direct = await latencies(predictorClient(predictor.appPort), digits);
+  const meshed = await latencies(predictorClient(caller.localPort), digits);
+  const times = (sorted: readonly number[]): string =>
+    `p50 ${milliseconds(quantile(sorted, 0.5))}, p99 ${milliseconds(quantile(sorted, 0.99))}`;
+  screen.check(true, "latency", `direct ${times(direct)}   through two sidecars ${times(meshed)}`);
+}
+
+export function showIdentities(screen: Screen, mesh: Mesh, caller: Caller): void {
+  const peers = new Set(mesh.predictors.flatMap(({ name }) => mesh.accessLog(name).map(({ peer }) => String(peer))));
+  const expected = `spiffe://${mesh.trustDomain}/ns/apps/sa/${caller.serviceAccount}`;
+  screen.check(
+    peers.size === 1 && peers.has(expected),
+    "mTLS",
+    `every caller known by its certificate: ${[...peers].join(", ")}`,
+  );
+}
+
+export async function showRefusal(screen: Screen, mesh: Mesh, caller: Caller, digit: Digit): Promise<void> {
+  const refusal = await classify(predictorClient(caller.localPort), digit).then(
+    () => undefined,
+    (error: unknown) => ConnectError.from(error),
+  );
+  const policy = await until("the refusal in a predictor's access log", 5_000, () =>
+    mesh.predictors
+      .flatMap(({ name }) => mesh.accessLog(name))
+      .filter(({ peer }) => String(peer).endsWith(`/sa/${caller.serviceAccount}`))
+      .map(({ access_policy }) => String(access_policy))
+      .at(-1),
+  );
+  const said = refusal?.rawMessage ?? "an answer";
+  screen.check(
+    refusal?.code === Code.PermissionDenied && !said.includes("digits"),
+    caller.name,
+    refusal === undefined
+      ? "was answered"
+      : `refused: ${Code[refusal.code]} by AccessPolicy ${policy}; the caller is told only “${said}”`,
+  );
+}
+
+/** Writes the weights and awaits every caller's ACK: ms from the write to the first and the last. */
+export async function editWeights(
+  mesh: Mesh,
+  weights: readonly [number, number],
+): Promise<{ readonly firstMs: number; readonly lastMs: number }> {
+  const key = "HTTPRoute/models/digits";
+  const before = await objectStatus(mesh.admin, key);
+  const editedAt = Date.now();
+  mesh.writeManifest("route.yaml", routeFile(weights));
+  await until("the new weights on every proxy", 10_000, async () => {
+    const status = await objectStatus(mesh.admin, key);
+    return status !== undefined && status.observedGeneration !== before?.observedGeneration && isProgrammed(status);
+  });
+  const { proxies } = await mesh.admin.listProxies({});
+  const acknowledged = proxies
+    .filter(({ nodeId }) => mesh.callers.some(({ name }) => nodeId === `apps/${name}`))
+    .flatMap(({ types }) => types.filter(({ typeUrl }) => typeUrl === ROUTE_TYPE_URL))
+    .map(({ acknowledgedAt }) => (acknowledgedAt === undefined ? Number.NaN : timestampMs(acknowledgedAt) - editedAt));
+  return { firstMs: Math.min(...acknowledged), lastMs: Math.max(...acknowledged) };
+}
+
+export async function showEdit(screen: Screen, mesh: Mesh, caller: Caller, digits: readonly Digit[]): Promise<void> {
+  const client = predictorClient(caller.localPort);
+  // Requests flow through the edit; any that fails fails the step.
+  const flowing = classifyAll(client, digits, 2);
+  const { firstMs, lastMs } = await editWeights(mesh, [50, 50]);
+  await flowing;
+  const after = await classifyAll(client, digits, concurrency);
+  const v2 = after.versions.get("2") ?? 0;
+  screen.check(
+    agrees(v2, after.total, 0.5),
+    "50/50 edit",
+    `first proxy ${milliseconds(firstMs)}, last ${milliseconds(lastMs)}; then v1 ${thousands(after.total - v2)}  v2 ${thousands(v2)}; no request failed`,
+  );
+}
