@@ -1,57 +1,28 @@
 // A lock between processes of one machine, for set-up alone. Plain JavaScript, as setup.js is.
-import { linkSync, readFileSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
 
-const pollMs = 200;
-
-function isAlive(pid) {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error.code === "EPERM";
-  }
+// flock(1) locks the open file that it inherits, and this process keeps that file open: the kernel frees the lock when
+// the last holder of the descriptor is gone, so nobody ever has to judge whether a holder is dead and take over.
+function flock(descriptor, ...options) {
+  const { status, error } = spawnSync("flock", [...options, "3"], { stdio: ["ignore", 2, 2, descriptor] });
+  if (error) throw new Error("could not run flock", { cause: error });
+  return status === 0;
 }
 
-function holderOf(path) {
-  try {
-    return Number(readFileSync(path, "utf8"));
-  } catch (error) {
-    if (error.code === "ENOENT") return undefined;
-    throw error;
-  }
-}
-
-// A link appears with its content or not at all, so that no one ever reads a lock without its holder's pid.
-function tryAcquire(path) {
-  const mine = `${path}.${process.pid}`;
-  writeFileSync(mine, String(process.pid));
-  try {
-    linkSync(mine, path);
-    return true;
-  } catch (error) {
-    if (error.code === "EEXIST") return false;
-    throw error;
-  } finally {
-    unlinkSync(mine);
-  }
-}
-
-/** Runs `work` while no other process holds `path`. A lock whose holder died is taken over. */
+/**
+ * Runs `work` while no other process holds the file `path`; calls `onWait` once where it has to wait. `work` gets the
+ * descriptor that holds the lock: a child that inherits it goes on holding the lock should this process be killed.
+ */
 export function withLock(path, onWait, work) {
-  let told = false;
-  while (!tryAcquire(path)) {
-    const holder = holderOf(path);
-    if (holder !== undefined && !isAlive(holder)) {
-      rmSync(path, { force: true });
-      continue;
+  const descriptor = openSync(path, "a");
+  try {
+    if (!flock(descriptor, "-n")) {
+      onWait();
+      if (!flock(descriptor)) throw new Error(`could not lock ${path}`);
     }
-    if (!told && holder !== undefined) onWait(holder);
-    told = true;
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, pollMs);
+    return work(descriptor);
+  } finally {
+    closeSync(descriptor);
   }
-  const release = () => rmSync(path, { force: true });
-  process.once("exit", release);
-  work();
-  release();
-  process.removeListener("exit", release);
 }
