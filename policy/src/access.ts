@@ -1,0 +1,80 @@
+import type { AccessPolicy } from "@hedgerow/manifest";
+import { inferencePaths } from "./inference-paths.ts";
+import { namespaceIdPrefix, serviceAccountId, workloadIdPrefix } from "./spiffe-id.ts";
+import { matchesText, type TextMatch } from "./text-match.ts";
+
+/** One way in: a caller that any principal matches, on a path that any match holds for. */
+export interface AccessRule {
+  readonly name: string;
+  /** On the caller's SPIFFE id. */
+  readonly principals: readonly TextMatch[];
+  /** On the path without its query, as Envoy normalises it. Undefined: every path. */
+  readonly paths: readonly TextMatch[] | undefined;
+}
+
+/** An AccessPolicy in the form that is decided by: no names of the manifest, only ids and paths. */
+export interface CompiledAccess {
+  /** NAMESPACE/NAME of the AccessPolicy, or what stands in its place. Goes to logs, never to a caller. */
+  readonly policy: string;
+  readonly rules: readonly AccessRule[];
+}
+
+export interface AccessRequest {
+  /** The URI SAN that TLS proved. */
+  readonly spiffeId: string;
+  /** Without query and fragment, normalised (RFC 3986 section 6, slashes merged). */
+  readonly path: string;
+}
+
+export type AccessDecision =
+  | { readonly kind: "allow"; readonly policy: string; readonly rule: string }
+  | { readonly kind: "deny" };
+
+export function compileAccess({ metadata, spec }: AccessPolicy, trustDomain: string): CompiledAccess {
+  return {
+    policy: `${metadata.namespace}/${metadata.name}`,
+    rules: spec.allow.map(({ name, from, methods, paths }) => ({
+      name,
+      principals: from.map((principal) => compilePrincipal(principal, trustDomain)),
+      paths:
+        methods === undefined && paths === undefined
+          ? undefined
+          : [...(methods ?? []).flatMap(inferencePaths), ...(paths ?? []).map(compilePath)],
+    })),
+  };
+}
+
+/** Lets in every workload of the trust domain; `policy` is its name in logs. */
+export function allowMesh(policy: string, trustDomain: string): CompiledAccess {
+  const principals: readonly TextMatch[] = [{ kind: "prefix", value: workloadIdPrefix(trustDomain) }];
+  return { policy, rules: [{ name: "mesh", principals, paths: undefined }] };
+}
+
+/** Lets nobody in; `policy` is its name in logs. */
+export function denyAll(policy: string): CompiledAccess {
+  return { policy, rules: [] };
+}
+
+/** Allowed when any rule of any policy allows; the first that does is named. No policy: denied. */
+export function decide(policies: readonly CompiledAccess[], request: AccessRequest): AccessDecision {
+  for (const { policy, rules } of policies) {
+    for (const { name, principals, paths } of rules) {
+      if (!principals.some((principal) => matchesText(principal, request.spiffeId))) continue;
+      if (paths === undefined || paths.some((path) => matchesText(path, request.path)))
+        return { kind: "allow", policy, rule: name };
+    }
+  }
+  return { kind: "deny" };
+}
+
+type Principal = AccessPolicy["spec"]["allow"][number]["from"][number];
+
+function compilePrincipal(principal: Principal, trustDomain: string): TextMatch {
+  if ("namespace" in principal) return { kind: "prefix", value: namespaceIdPrefix(trustDomain, principal.namespace) };
+  const [namespace = "", serviceAccount = ""] = principal.serviceAccount.split("/");
+  return { kind: "exact", value: serviceAccountId(trustDomain, namespace, serviceAccount) };
+}
+
+function compilePath(path: string): TextMatch {
+  return path.endsWith("*") ? { kind: "prefix", value: path.slice(0, -1) } : { kind: "exact", value: path };
+}

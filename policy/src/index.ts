@@ -1,0 +1,12 @@
+export {
+  type AccessDecision,
+  type AccessRequest,
+  type AccessRule,
+  allowMesh,
+  type CompiledAccess,
+  compileAccess,
+  decide,
+  denyAll,
+} from "./access.ts";
+export { namespaceIdPrefix, serviceAccountId, workloadIdPrefix } from "./spiffe-id.ts";
+export { matchesText, type TextMatch } from "./text-match.ts";
