@@ -33,7 +33,7 @@ describe("parseConfig", () => {
       ...required,
       HEDGEROW_ENROLL_LISTEN: "15010",
       HEDGEROW_ADMIN_LISTEN: "localhost:65536",
-      HEDGEROW_ADMIN_SOCKET: `/${"x".repeat(88)}`,
+      HEDGEROW_ADMIN_SOCKET: `/${"x".repeat(95)}`,
       HEDGEROW_LOG_LEVEL: "loud",
     });
     expect(result.ok ? [] : result.problems.map(({ variable, value }) => [variable, value.slice(0, 15)])).toEqual([

@@ -18,7 +18,7 @@ export interface Config {
   readonly enrollListen: ListenAddress;
   /** HEDGEROW_MESH_LISTEN: host:port of ADS, renewal and reports. Default 0.0.0.0:15012. */
   readonly meshListen: ListenAddress;
-  /** HEDGEROW_ADMIN_SOCKET: path of AdminService's Unix socket, at most 88 bytes. Default STATE/admin.sock. */
+  /** HEDGEROW_ADMIN_SOCKET: path of AdminService's Unix socket, at most 95 bytes. Default STATE/admin.sock. */
   readonly adminSocket: string;
   /** HEDGEROW_ADMIN_LISTEN: host:port of AdminService over mTLS. Default: not served. */
   readonly adminListen: ListenAddress | undefined;
@@ -40,7 +40,7 @@ export type ConfigResult =
   | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
 
 // sockaddr_un.sun_path holds 108 bytes on Linux and 104 on macOS, and the socket first gets a longer, temporary name.
-const MAX_SOCKET_PATH_BYTES = 88;
+const MAX_SOCKET_PATH_BYTES = 95;
 
 /** host:port with an IPv4 address, a name, or an IPv6 address in brackets. */
 export function parseListenAddress(text: string): ListenAddress | undefined {

@@ -1,0 +1,176 @@
+// EnrollmentService and CertificateService (hedgerow.ca.v1).
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { type ServerUnaryCall, status } from "@grpc/grpc-js";
+import { grpcService } from "@hedgerow/proto";
+import {
+  CertificateService,
+  EnrollmentService,
+  type EnrollRequest,
+  type EnrollResponse,
+  type RenewRequest,
+  type RenewResponse,
+} from "@hedgerow/proto/hedgerow/ca/v1/ca";
+import type { Logger } from "../logger.ts";
+import type { NodeId } from "../snapshot/snapshot.ts";
+import type { Authority } from "./authority.ts";
+import { peerOfCall } from "./call-peer.ts";
+import { parseCsr } from "./csr.ts";
+import { isReserved, type WorkloadIdentity, workloadId } from "./names.ts";
+import { RateLimit } from "./rate-limit.ts";
+import type { SpentTokens } from "./spent-tokens.ts";
+
+export type Outcome = "issued" | "refused" | "limited" | "failed";
+
+export interface IssuanceDeps {
+  readonly authority: Authority;
+  readonly spentTokens: SpentTokens;
+  /** The Workload of that node id as the manifests have it now. */
+  readonly workload: (nodeId: NodeId) => WorkloadIdentity | undefined;
+  /** Lifetime of an SVID that is issued now. */
+  readonly svidLifetimeMs: () => number;
+  readonly now: () => number;
+  readonly logger: Logger;
+  /** Told of every answer, for metrics. */
+  readonly counted: (method: "enroll" | "renew", outcome: Outcome) => void;
+}
+
+/** An answer with a gRPC status; `details` goes to the caller, `cause` to the log alone. */
+interface Refusal {
+  readonly code: status;
+  readonly details: string;
+  readonly cause?: string;
+  readonly nodeId?: NodeId;
+}
+
+type Answer<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly refusal: Refusal };
+
+const refuse = (refusal: Refusal) => ({ ok: false, refusal }) as const;
+
+// Before the token is checked, all that is known of a caller is its address; a fleet may start behind one.
+const ENROLL_LIMIT = { perSecond: 50, burst: 500, maxKeys: 10_000 };
+const RENEW_LIMIT = { perSecond: 1, burst: 10, maxKeys: 100_000 };
+
+function svid(authority: Authority, identity: WorkloadIdentity, publicKey: Uint8Array, lifetimeMs: number) {
+  const { chain, notBeforeMs, notAfterMs, spiffeId } = authority.issueWorkload(identity, publicKey, lifetimeMs);
+  return {
+    certificateChain: [...chain],
+    trustBundle: [...authority.trustBundle],
+    spiffeId,
+    nodeId: identity.nodeId,
+    notBefore: timestampFromMs(notBeforeMs),
+    notAfter: timestampFromMs(notAfterMs),
+  };
+}
+
+type Svid = ReturnType<typeof svid>;
+
+function workloadOf(deps: IssuanceDeps, nodeId: NodeId): Answer<WorkloadIdentity> {
+  const identity = deps.workload(nodeId);
+  if (identity === undefined || isReserved(identity))
+    return refuse({ code: status.FAILED_PRECONDITION, details: `there is no Workload ${nodeId}`, nodeId });
+  return { ok: true, value: identity };
+}
+
+async function enroll(deps: IssuanceDeps, { token, csr }: EnrollRequest): Promise<Answer<Svid>> {
+  const verified = await deps.authority.verifyToken(token);
+  if (!verified.ok)
+    return refuse({ code: status.UNAUTHENTICATED, details: "join token refused", cause: verified.problem });
+  const { sub: nodeId, region, jti, exp, reusable } = verified.claims;
+  const request = parseCsr(csr);
+  if (!request.ok) return refuse({ code: status.INVALID_ARGUMENT, details: request.problem, nodeId });
+  const workload = workloadOf(deps, nodeId);
+  if (!workload.ok) return workload;
+  if (workload.value.region !== region)
+    return refuse({ code: status.FAILED_PRECONDITION, details: "the Workload's region is not the token's", nodeId });
+  // Last, so that a request that fails above does not cost the token; and on disk before the SVID exists.
+  const spent = reusable ? "spent" : await deps.spentTokens.spend(jti, exp);
+  if (spent === "already")
+    return refuse({ code: status.UNAUTHENTICATED, details: "join token refused", cause: "token is spent", nodeId });
+  if (spent === "full")
+    return refuse({ code: status.RESOURCE_EXHAUSTED, details: "too many spent join tokens are still alive", nodeId });
+  return { ok: true, value: svid(deps.authority, workload.value, request.publicKey, deps.svidLifetimeMs()) };
+}
+
+function renew(deps: IssuanceDeps, limit: RateLimit, call: ServerUnaryCall<RenewRequest, unknown>): Answer<Svid> {
+  const { authority } = deps;
+  const peer = peerOfCall(authority.trustDomain, call);
+  if (peer?.kind !== "workload")
+    return refuse({ code: status.PERMISSION_DENIED, details: "the client certificate is no workload's SVID" });
+  const { nodeId } = peer;
+  if (!limit.take(nodeId, deps.now()))
+    return refuse({ code: status.RESOURCE_EXHAUSTED, details: "too many renewals, try again in seconds", nodeId });
+  const request = parseCsr(call.request.csr);
+  if (!request.ok) return refuse({ code: status.INVALID_ARGUMENT, details: request.problem, nodeId });
+  const workload = workloadOf(deps, nodeId);
+  if (!workload.ok) return workload;
+  // Whoever changed the Workload's identity hands out a new token: an old SVID does not turn into another.
+  if (workloadId(authority.trustDomain, workload.value) !== peer.spiffeId || workload.value.region !== peer.region)
+    return refuse({
+      code: status.FAILED_PRECONDITION,
+      details: "the Workload's identity changed, enrol again",
+      nodeId,
+    });
+  return { ok: true, value: svid(authority, workload.value, request.publicKey, deps.svidLifetimeMs()) };
+}
+
+/** Arguments of grpc-js `addService` on the port `enroll`. */
+export function enrollmentService(deps: IssuanceDeps): ReturnType<typeof grpcService> {
+  const limit = new RateLimit(ENROLL_LIMIT);
+  const answer = async (call: ServerUnaryCall<EnrollRequest, unknown>) => {
+    const address = call.getPeer().replace(/:[0-9]+$/, "");
+    if (!limit.take(address, deps.now()))
+      return refuse({ code: status.RESOURCE_EXHAUSTED, details: "too many enrolments, try again in seconds" });
+    return await enroll(deps, call.request);
+  };
+  return grpcService(EnrollmentService, {
+    enroll: (call: ServerUnaryCall<EnrollRequest, EnrollResponse>, callback) => {
+      respond(deps, "enroll", call, answer(call), callback);
+    },
+  });
+}
+
+/** Arguments of grpc-js `addService` on the port `mesh`. */
+export function certificateService(deps: IssuanceDeps): ReturnType<typeof grpcService> {
+  const limit = new RateLimit(RENEW_LIMIT);
+  const answer = async (call: ServerUnaryCall<RenewRequest, unknown>) => renew(deps, limit, call);
+  return grpcService(CertificateService, {
+    renew: (call: ServerUnaryCall<RenewRequest, RenewResponse>, callback) => {
+      respond(deps, "renew", call, answer(call), callback);
+    },
+  });
+}
+
+function respond(
+  { logger, counted }: IssuanceDeps,
+  method: "enroll" | "renew",
+  call: { getPeer(): string },
+  answer: Promise<Answer<Svid>>,
+  callback: (error: { code: status; details: string } | null, response?: { svid: Svid }) => void,
+): void {
+  answer.then(
+    (outcome) => {
+      if (outcome.ok) {
+        const { nodeId, spiffeId, notAfter } = outcome.value;
+        logger.info(
+          { method, node_id: nodeId, spiffe_id: spiffeId, not_after: Number(notAfter.seconds) },
+          "Issued SVID",
+        );
+        counted(method, "issued");
+        callback(null, { svid: outcome.value });
+        return;
+      }
+      const { code, details, cause, nodeId } = outcome.refusal;
+      logger.warn(
+        { method, node_id: nodeId, peer: call.getPeer(), grpc_status: status[code], details, cause },
+        "Refused SVID",
+      );
+      counted(method, code === status.RESOURCE_EXHAUSTED ? "limited" : "refused");
+      callback({ code, details });
+    },
+    (error: unknown) => {
+      logger.error({ method, peer: call.getPeer(), err: error }, "Failed to issue SVID");
+      counted(method, "failed");
+      callback({ code: status.INTERNAL, details: "the control plane failed, its log says why" });
+    },
+  );
+}
