@@ -10,7 +10,11 @@ const minutes = Number(process.env["HEDGEROW_ROTATION_MINUTES"] ?? "0");
 const lifetimeSeconds = minutes > 0 ? 60 : 30;
 const rotations = minutes > 0 ? minutes : 1;
 
-const mesh = withMesh({ svidLifetime: `${lifetimeSeconds}s`, predictors: new Map([["digits-v1-a", "1"]]), callers: ["reader", "batch-job"] });
+const mesh = withMesh({
+  svidLifetime: `${lifetimeSeconds}s`,
+  predictors: new Map([["digits-v1-a", "1"]]),
+  callers: ["reader", "batch-job"],
+});
 
 /** Serial number of the certificate that a sidecar presents now. TLS 1.3 shows it before it asks for ours. */
 function presentedSerial(port: number): Promise<string> {

@@ -11,30 +11,27 @@ export interface Digit {
   readonly bytes: Uint8Array;
 }
 
-/** Of each class, the last fifth was held back from training (predictor/training). */
-const heldBackRatio = 0.2;
-
-/** The real digits that no model has seen, the classes interleaved: at most `count`, in a fixed order. */
-export function heldBackDigits(count: number): readonly Digit[] {
-  const classes = Array.from({ length: 10 }, (_, label) => {
-    const file = fileURLToPath(import.meta.resolve(`mnist/src/digits/${label}.json`));
-    const { data } = JSON.parse(readFileSync(file, "utf8")) as { data: number[] };
-    const total = Math.floor(data.length / PIXELS);
-    const digits: Digit[] = [];
-    for (let index = Math.ceil(total * (1 - heldBackRatio)); index < total; index++) {
-      const pixels = Float32Array.from(data.slice(index * PIXELS, (index + 1) * PIXELS));
-      digits.push({ label, bytes: new Uint8Array(pixels.buffer) });
-    }
-    return digits;
+/** Of each class, the last fifth was held back from training (predictor/models/digits/README.md). */
+function heldBackOf(label: number): readonly Digit[] {
+  const file = fileURLToPath(import.meta.resolve(`mnist/src/digits/${label}.json`));
+  const { data } = JSON.parse(readFileSync(file, "utf8")) as { data: number[] };
+  const total = Math.floor(data.length / PIXELS);
+  const count = Math.floor(total / 5);
+  return Array.from({ length: count }, (_, index) => {
+    const start = (total - count + index) * PIXELS;
+    return { label, bytes: new Uint8Array(Float32Array.from(data.slice(start, start + PIXELS)).buffer) };
   });
-  const digits: Digit[] = [];
-  for (let round = 0; digits.length < count; round++) {
-    const before = digits.length;
-    for (const digitsOfClass of classes) {
-      const digit = digitsOfClass[round];
-      if (digit !== undefined && digits.length < count) digits.push(digit);
-    }
-    if (digits.length === before) break;
-  }
-  return digits;
+}
+
+/**
+ * Real digits that no model has seen, in a fixed order, the classes interleaved. There are 1,996; whoever asks for more
+ * gets the first ones again.
+ */
+export function heldBackDigits(count: number): readonly Digit[] {
+  const classes = Array.from({ length: 10 }, (_, label) => heldBackOf(label));
+  const longest = Math.max(...classes.map(({ length }) => length));
+  const digits = Array.from({ length: longest }, (_, round) =>
+    classes.flatMap((ofClass) => ofClass[round] ?? []),
+  ).flat();
+  return Array.from({ length: count }, (_, index) => digits[index % digits.length]).flatMap((digit) => digit ?? []);
 }
