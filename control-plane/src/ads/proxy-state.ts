@@ -7,10 +7,19 @@ export interface ProxyTypeState {
   readonly acknowledged: ReadonlyMap<string, string>;
   /** When the last ACK came, Unix ms. */
   readonly acknowledgedAtMs: number | undefined;
-  /** The last NACK, until an ACK follows: Envoy's words, and the name → version of what it refused. */
-  readonly rejected:
-    | { readonly message: string; readonly resources: ReadonlyMap<string, string>; readonly atMs: number }
-    | undefined;
+  /** Content that the proxy refused and that has not changed since; undefined when there is none. */
+  readonly rejected: ProxyRejection | undefined;
+}
+
+export interface ProxyRejection {
+  /** Envoy's words of the last NACK, cut at 1 KiB. */
+  readonly message: string;
+  /** Name → refused version: only what the NACK blames, where that can be told. */
+  readonly resources: ReadonlyMap<string, string>;
+  /** Name → Envoy's words of the NACK that refused it, cut at 1 KiB. Same names as `resources`. */
+  readonly messages: ReadonlyMap<string, string>;
+  /** When the last NACK came, Unix ms. */
+  readonly atMs: number;
 }
 
 /** What the control plane knows of one proxy. Kept for a while after it disconnects. */

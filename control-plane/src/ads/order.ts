@@ -1,0 +1,186 @@
+// Which response goes next to one proxy: make before break, from what the proxy is known to hold.
+//
+// Additions go CDS → EDS → LDS → RDS → the rest, one response per type in flight; the order on the wire is the order in
+// which a client works. What must wait for more than its turn:
+//
+// - A RouteConfiguration or Listener waits until every cluster that it names is held (acknowledged in some version) and
+//   that cluster's assignment was acknowledged, when the snapshot has one. Clusters that the snapshot has not (those of
+//   the bootstrap) are not waited for. Each waits by itself; the others of its type go.
+// - Assignments never wait for a CDS ACK: Envoy gives that ACK only when no cluster is warming, and a cluster is warming
+//   until its assignment comes (cluster_manager_impl.cc, updateClusterCounts). An updated cluster warms again without
+//   asking again, as its name is subscribed already: sending a cluster therefore makes its assignment owed.
+// - Listeners are removed together with additions, as Envoy does removals first: a listener may take over the address of
+//   a removed one. Routes are removed when no listener held or in flight names them, clusters when no route or listener
+//   does, assignments when the cluster is gone. Content that we do not know (a version from before a reconnect, or one
+//   half applied after a NACK) may name anything: it holds back removals until it has been replaced.
+//
+// After a NACK the refused content is not sent again until it changes; the rest goes on:
+// - a cluster that was never accepted holds back exactly the routes and listeners that name it, which stay at their last
+//   good version; an update that was refused holds back nothing, as the older cluster serves;
+// - an assignment that was refused holds back new versions of routes that the proxy already holds (better the old route
+//   than one to a cluster without endpoints), but not a route that it has never had;
+// - a refused route or listener keeps its old version and with it the clusters that this names;
+// - a NACK that blames nobody is retried one resource at a time, until the guilty one stands alone.
+// The cost: a listener whose route names a cluster that was never accepted gets no route at all, and Envoy waits out its
+// initial_fetch_timeout. A client that never subscribes to clusters gets no routes.
+import {
+  ADS_TYPE_URLS,
+  type AdsTypeUrl,
+  CLUSTER_TYPE_URL,
+  ENDPOINT_TYPE_URL,
+  LISTENER_TYPE_URL,
+  ROUTE_TYPE_URL,
+} from "@hedgerow/proto";
+import type { ProxySnapshot, Resource } from "../snapshot/snapshot.ts";
+import { emptyAssignment } from "./empty-assignment.ts";
+import { type References, referencesOf } from "./references.ts";
+import { holds, type TypeState } from "./type-state.ts";
+
+/** One response, yet without a nonce. */
+export interface Push {
+  readonly typeUrl: string;
+  readonly resources: readonly Resource[];
+  readonly removed: readonly string[];
+}
+
+type Types = ReadonlyMap<string, TypeState>;
+
+// Under the 4 MiB that a gRPC client takes by default. More goes in the next response, after the ACK.
+const MAX_RESPONSE_BYTES = 3 * 1024 * 1024;
+
+/** The next response, or undefined when everything waits or is done. */
+export function nextPush(types: Types, snapshot: ProxySnapshot): Push | undefined {
+  for (const typeUrl of new Set([...ADS_TYPE_URLS, ...types.keys()])) {
+    const state = types.get(typeUrl);
+    if (state === undefined || state.inFlight !== undefined) continue;
+    const push = pushOf(typeUrl, state, types, snapshot);
+    if (push !== undefined) return push;
+  }
+  return undefined;
+}
+
+/** What the snapshot has of a type; nothing for types that we do not serve. */
+export function wantedOf(snapshot: ProxySnapshot, typeUrl: string): ReadonlyMap<string, Resource> {
+  const served: AdsTypeUrl | undefined = ADS_TYPE_URLS.find((known) => known === typeUrl);
+  return (served && snapshot.resources.get(served)) ?? new Map();
+}
+
+function pushOf(typeUrl: string, state: TypeState, types: Types, snapshot: ProxySnapshot): Push | undefined {
+  const wanted = wantedOf(snapshot, typeUrl);
+  const changed = [...desired(typeUrl, state, wanted, types, snapshot)].filter((resource) => needs(state, resource));
+  const sendable = changed.filter((resource) => isReady(resource, state, types, snapshot));
+  const resources = limited(withoutSuspects(state, sendable));
+
+  const removed: string[] = [];
+  const sent = new Set(changed.map(({ name }) => name));
+  for (const name of new Set([...state.held.keys(), ...state.owed])) {
+    if (wanted.has(name) || sent.has(name) || state.refusedRemovals.has(name)) continue;
+    if (typeUrl === ENDPOINT_TYPE_URL && clusterWanted(snapshot, name)) continue;
+    if (!state.held.has(name) || mayRemove(typeUrl, name, types)) removed.push(name);
+  }
+  const empty = resources.length === 0 && removed.length === 0;
+  if (empty && (!state.answerOwed || changed.length > 0)) return undefined;
+  return { typeUrl, resources, removed };
+}
+
+/** Everything of a type that the client is to hold. */
+function* desired(
+  typeUrl: string,
+  state: TypeState,
+  wanted: ReadonlyMap<string, Resource>,
+  types: Types,
+  snapshot: ProxySnapshot,
+): Iterable<Resource> {
+  const { wildcard, names } = state.subscription;
+  if (wildcard) yield* wanted.values();
+  for (const name of names) {
+    const resource = wanted.get(name);
+    if (resource !== undefined) {
+      if (!wildcard) yield resource;
+    } else if (typeUrl === ENDPOINT_TYPE_URL) {
+      const assignment = substitute(name, state, types, snapshot);
+      if (assignment !== undefined) yield assignment;
+    }
+  }
+}
+
+/** What to say of an assignment that the snapshot has not; a warming cluster must hear something. */
+function substitute(name: string, state: TypeState, types: Types, snapshot: ProxySnapshot): Resource | undefined {
+  if (clusterWanted(snapshot, name)) return emptyAssignment(name);
+  if (!state.owed.has(name) || types.get(CLUSTER_TYPE_URL)?.held.has(name) !== true) return undefined;
+  return state.held.get(name)?.resource ?? emptyAssignment(name);
+}
+
+function clusterWanted(snapshot: ProxySnapshot, name: string): boolean {
+  return wantedOf(snapshot, CLUSTER_TYPE_URL).has(name);
+}
+
+function needs(state: TypeState, resource: Resource): boolean {
+  const { name, version } = resource;
+  if (state.owed.has(name)) return true;
+  const held = state.held.get(name);
+  if (held?.settled === true && held.acknowledged === version) {
+    // A version that the client brought along turns out to be this content.
+    if (held.resource === undefined) state.held.set(name, { ...held, resource });
+    return false;
+  }
+  return state.rejected.get(name)?.version !== version;
+}
+
+function withoutSuspects({ suspects }: TypeState, resources: readonly Resource[]): readonly Resource[] {
+  if (suspects.size === 0) return resources;
+  const others = resources.filter(({ name }) => !suspects.has(name));
+  return others.length > 0 ? others : resources.slice(0, 1);
+}
+
+function limited(resources: readonly Resource[]): readonly Resource[] {
+  let bytes = 0;
+  const end = resources.findIndex(({ encoded }, index) => {
+    bytes += encoded.length;
+    return index > 0 && bytes > MAX_RESPONSE_BYTES;
+  });
+  return end === -1 ? resources : resources.slice(0, end);
+}
+
+function isReady(resource: Resource, state: TypeState, types: Types, snapshot: ProxySnapshot): boolean {
+  const { clusters } = referencesOf(resource);
+  if (clusters.size === 0) return true;
+  const wantedClusters = wantedOf(snapshot, CLUSTER_TYPE_URL);
+  const wantedEndpoints = wantedOf(snapshot, ENDPOINT_TYPE_URL);
+  const endpoints = types.get(ENDPOINT_TYPE_URL);
+  for (const name of clusters) {
+    if (!wantedClusters.has(name)) continue;
+    if (!holds(types.get(CLUSTER_TYPE_URL), name)) return false;
+    if (!wantedEndpoints.has(name) || holds(endpoints, name)) continue;
+    const refused = endpoints?.rejected.has(name) === true;
+    if (!refused || state.held.has(resource.name)) return false;
+  }
+  return true;
+}
+
+function mayRemove(typeUrl: string, name: string, types: Types): boolean {
+  switch (typeUrl) {
+    case ENDPOINT_TYPE_URL: {
+      const clusters = types.get(CLUSTER_TYPE_URL);
+      return clusters?.held.has(name) !== true && clusters?.inFlight?.resources.has(name) !== true;
+    }
+    case ROUTE_TYPE_URL:
+      return !isNamed(types.get(LISTENER_TYPE_URL), ({ routes }) => routes.has(name));
+    case CLUSTER_TYPE_URL:
+      return [ROUTE_TYPE_URL, LISTENER_TYPE_URL].every(
+        (holder) => !isNamed(types.get(holder), ({ clusters }) => clusters.has(name)),
+      );
+    default:
+      return true;
+  }
+}
+
+/** Whether anything that the client holds, or is about to hold, names it. */
+function isNamed(state: TypeState | undefined, names: (references: References) => boolean): boolean {
+  if (state === undefined) return false;
+  for (const { acknowledged, resource, maybe } of state.held.values()) {
+    if (acknowledged !== undefined && (resource === undefined || names(referencesOf(resource)))) return true;
+    if (maybe !== undefined && names(referencesOf(maybe))) return true;
+  }
+  return [...(state.inFlight?.resources.values() ?? [])].some((resource) => names(referencesOf(resource)));
+}

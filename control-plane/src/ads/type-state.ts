@@ -1,0 +1,167 @@
+import type { Resource } from "../snapshot/snapshot.ts";
+import { namesIn } from "./blame.ts";
+import type { ProxyRejection, ProxyTypeState } from "./proxy-state.ts";
+import type { Subscription } from "./subscription.ts";
+
+/** What a client holds under one name, as far as it has said. */
+export interface Held {
+  /** Undefined when no version was ever acknowledged. */
+  readonly acknowledged: string | undefined;
+  /** The content of that version; undefined when it came from `initial_resource_versions` and is none that we know. */
+  readonly resource: Resource | undefined;
+  /**
+   * False after a NACK of a response that carried this name without being to blame: Envoy applies the rest of such a
+   * response in part, so what it runs is not known until the name is sent again.
+   */
+  readonly settled: boolean;
+  /** While unsettled: the content that it may run instead. Neither settled nor this: it may have removed the name. */
+  readonly maybe?: Resource;
+}
+
+/** One type's side of one stream. Changed only by the functions below and by `send` in session.ts. */
+export interface TypeState {
+  readonly subscription: Subscription;
+  readonly held: Map<string, Held>;
+  /** The one response that waits for its ACK or NACK. */
+  inFlight: InFlight | undefined;
+  /** Names to be answered whatever the client holds. */
+  readonly owed: Set<string>;
+  /** A wildcard that has had no answer yet. */
+  answerOwed: boolean;
+  readonly rejected: Map<string, { readonly version: string; readonly message: string }>;
+  /** Names of a NACK that blamed nobody: sent again one by one, so that one bad resource does not hold up the others. */
+  readonly suspects: Set<string>;
+  /** Names whose removal alone was refused: not asked again. */
+  readonly refusedRemovals: Set<string>;
+  acknowledgedAtMs: number | undefined;
+  lastRejection: { readonly message: string; readonly atMs: number } | undefined;
+  /** Made when asked for, forgotten when something changes. */
+  view: ProxyTypeState | undefined;
+}
+
+export interface InFlight {
+  readonly nonce: string;
+  readonly resources: Map<string, Resource>;
+  readonly removed: Set<string>;
+}
+
+export function newTypeState(): TypeState {
+  return {
+    subscription: { wildcard: false, names: new Set() },
+    held: new Map(),
+    inFlight: undefined,
+    owed: new Set(),
+    answerOwed: false,
+    rejected: new Map(),
+    suspects: new Set(),
+    refusedRemovals: new Set(),
+    acknowledgedAtMs: undefined,
+    lastRejection: undefined,
+    view: undefined,
+  };
+}
+
+/** The response in flight was accepted. */
+export function acknowledge(state: TypeState, { resources, removed }: InFlight, nowMs: number): void {
+  for (const [name, resource] of resources) {
+    state.held.set(name, { acknowledged: resource.version, resource, settled: true });
+    state.rejected.delete(name);
+    state.suspects.delete(name);
+  }
+  for (const name of removed) state.held.delete(name);
+  state.inFlight = undefined;
+  state.acknowledgedAtMs = nowMs;
+  state.view = undefined;
+}
+
+/** The response in flight was refused; returns the names to blame, empty when that cannot be told yet. */
+export function reject(
+  state: TypeState,
+  { resources, removed }: InFlight,
+  message: string,
+  nowMs: number,
+): readonly string[] {
+  const { held, rejected, suspects, refusedRemovals } = state;
+  const blamed = resources.size === 1 ? [...resources.keys()] : namesIn(message, resources.keys());
+  for (const [name, resource] of resources) {
+    const before = held.get(name) ?? { acknowledged: undefined, resource: undefined };
+    if (!blamed.includes(name)) {
+      held.set(name, { ...before, settled: false, maybe: resource });
+      if (blamed.length === 0) suspects.add(name);
+      continue;
+    }
+    rejected.set(name, { version: resource.version, message });
+    suspects.delete(name);
+    // What was refused now was not applied the first time either.
+    if (held.get(name)?.maybe?.version === resource.version) settleAsBefore(held, name, before);
+  }
+  for (const name of removed) {
+    const { acknowledged, resource } = held.get(name) ?? {};
+    held.set(name, { acknowledged, resource, settled: false });
+    if (resources.size === 0) refusedRemovals.add(name);
+  }
+  state.inFlight = undefined;
+  state.lastRejection = { message, atMs: nowMs };
+  state.view = undefined;
+  return blamed;
+}
+
+function settleAsBefore(
+  held: Map<string, Held>,
+  name: string,
+  { acknowledged, resource }: Pick<Held, "acknowledged" | "resource">,
+): void {
+  if (acknowledged === undefined) held.delete(name);
+  else held.set(name, { acknowledged, resource, settled: true });
+}
+
+/** Whether the client surely runs some version under this name, and will go on doing so. */
+export function holds(state: TypeState | undefined, name: string): boolean {
+  const held = state?.held.get(name);
+  if (held?.acknowledged === undefined || state?.inFlight?.removed.has(name) === true) return false;
+  return held.settled || held.maybe !== undefined;
+}
+
+/** The client keeps nothing under this name any more. */
+export function forget(state: TypeState, name: string): void {
+  state.held.delete(name);
+  state.owed.delete(name);
+  state.rejected.delete(name);
+  state.suspects.delete(name);
+  state.refusedRemovals.delete(name);
+  state.inFlight?.resources.delete(name);
+  state.inFlight?.removed.delete(name);
+  state.view = undefined;
+}
+
+/** Forgets refusals of what the newest snapshot no longer asks for. */
+export function refresh(state: TypeState, wanted: ReadonlyMap<string, Resource>): void {
+  for (const [name, { version }] of state.rejected) {
+    if (wanted.get(name)?.version === version) continue;
+    state.rejected.delete(name);
+    state.view = undefined;
+  }
+  for (const name of state.suspects) if (!wanted.has(name)) state.suspects.delete(name);
+  for (const name of state.refusedRemovals) if (wanted.has(name)) state.refusedRemovals.delete(name);
+}
+
+export function typeView(state: TypeState): ProxyTypeState {
+  state.view ??= {
+    acknowledged: new Map(
+      [...state.held].flatMap(([name, { acknowledged }]) => (acknowledged === undefined ? [] : [[name, acknowledged]])),
+    ),
+    acknowledgedAtMs: state.acknowledgedAtMs,
+    rejected: rejection(state),
+  };
+  return state.view;
+}
+
+function rejection({ rejected, lastRejection }: TypeState): ProxyRejection | undefined {
+  if (rejected.size === 0 || lastRejection === undefined) return undefined;
+  return {
+    message: lastRejection.message,
+    resources: new Map([...rejected].map(([name, { version }]) => [name, version])),
+    messages: new Map([...rejected].map(([name, { message }]) => [name, message])),
+    atMs: lastRejection.atMs,
+  };
+}
