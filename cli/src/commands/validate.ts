@@ -1,0 +1,47 @@
+import type { Command } from "commander";
+import type { Session } from "../session.ts";
+import { examples } from "./examples.ts";
+
+/** What a person wrote behind `validate`. */
+export interface ValidateOptions {
+  readonly strict?: boolean;
+}
+
+export function addValidate(program: Command, session: Session): void {
+  program
+    .command("validate")
+    .summary("check manifests: every problem, with its line and column")
+    .description(
+      "Checks manifests as the control plane would, without one: all problems at once, each with file, line and column, " +
+        "then a warning for each reference that leads nowhere and each policy that another one overrules.",
+    )
+    .argument("[path...]", "files, directories (every *.yaml and *.yml below), or - for standard input (default: .)")
+    .option("--strict", "warnings count as problems: for a complete set of manifests, in which all must resolve")
+    .addHelpText(
+      "after",
+      examples(
+        session,
+        `
+Examples:
+  $ hedgerow validate manifests/
+  manifests/route.yaml:12:11: spec.rules[0].backendRefs[0].wieght: unknown field, did you mean weight?
+  manifests/route.yaml:9:13: warning: no Service models/digits-v3
+  1 problem, 1 warning in 2 files
+
+  Only what you are about to commit:
+  $ hedgerow validate $(git diff --cached --name-only -- '*.yaml')
+
+  What another tool makes, before it is applied:
+  $ kustomize build overlays/prod | hedgerow validate -
+
+  In CI, where the set is complete, for a machine:
+  $ hedgerow validate --strict -o json manifests/
+
+Ends with 0 when there are no problems (warnings may be), with 1 when there are.`,
+      ),
+    )
+    .action(async (paths: readonly string[], options: ValidateOptions, command: Command) => {
+      const { validate } = await import("../actions/validate.ts");
+      session.exitCode = await validate(session, command, paths, options);
+    });
+}

@@ -1,0 +1,6 @@
+import { stringify } from "yaml";
+
+/** A value for a machine, ending in a newline. Values are plain data: no bigint, no Date, no undefined. */
+export function renderDocument(value: unknown, format: "json" | "yaml"): string {
+  return format === "json" ? `${JSON.stringify(value, null, 2)}\n` : stringify(value, { lineWidth: 0 });
+}
