@@ -1,8 +1,13 @@
+export { type Collision, checkObjects, findCollisions } from "./collisions.ts";
+export { fieldName } from "./field-name.ts";
+export { formatProblem } from "./format-problem.ts";
 export type { AccessMethod, AccessPolicy } from "./kinds/access-policy.ts";
 export type { HTTPRoute } from "./kinds/http-route.ts";
-export type { Manifest } from "./kinds/manifest.ts";
+export { type Manifest, manifestSchemas } from "./kinds/manifest.ts";
 export type { MeshConfig } from "./kinds/mesh-config.ts";
 export type { Service } from "./kinds/service.ts";
 export type { Workload } from "./kinds/workload.ts";
+export { defaultParseLimits, type ParseLimits } from "./limits.ts";
 export { type ObjectKey, type ObjectRef, objectKey, objectRef, type SourceObject } from "./object.ts";
+export { fileProblem, type ParsedDocument, type ParsedFile, parseFile, parseManifests } from "./parse.ts";
 export type { FieldPath, Position, Problem, ProblemCode } from "./problem.ts";

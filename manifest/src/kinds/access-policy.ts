@@ -5,12 +5,18 @@ import { dnsLabel, dnsSubdomain, metadata, namespacedName } from "./fields.ts";
 export const accessMethod = z.enum(["infer", "metadata", "ready", "live"]);
 export type AccessMethod = z.infer<typeof accessMethod>;
 
-const principal = z.union([
-  /** NAMESPACE/SERVICE-ACCOUNT */
-  z.strictObject({ serviceAccount: namespacedName }),
-  /** Every service account of a namespace. */
-  z.strictObject({ namespace: dnsLabel }),
-]);
+/** A service account as NAMESPACE/SERVICE-ACCOUNT, or every service account of a namespace. */
+export type Principal = { readonly serviceAccount: string } | { readonly namespace: string };
+
+const principal = z
+  .strictObject({ serviceAccount: namespacedName.optional(), namespace: dnsLabel.optional() })
+  // Not a union: of one that names both, or misspells one, a union says nothing that helps.
+  .transform(({ serviceAccount, namespace }, context): Principal => {
+    if (serviceAccount !== undefined && namespace === undefined) return { serviceAccount };
+    if (namespace !== undefined && serviceAccount === undefined) return { namespace };
+    context.addIssue({ code: "custom", message: "must have exactly one of serviceAccount and namespace" });
+    return z.NEVER;
+  });
 
 /** Who may call what of a Service. Anything that no `allow` entry names is refused. */
 export const accessPolicy = z.strictObject({

@@ -25,7 +25,10 @@ export const port = z.number().int().min(1).max(65535);
 export const portName = z
   .string()
   .max(15)
-  .regex(/^(?=.*[a-z])[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, "must be at most 15 lower-case letters, digits and '-', with a letter");
+  .regex(
+    /^(?=.*[a-z])[a-z0-9]([-a-z0-9]*[a-z0-9])?$/,
+    "must be at most 15 lower-case letters, digits and '-', with a letter",
+  );
 
 /** NAMESPACE/NAME. */
 export const namespacedName = z
@@ -42,6 +45,12 @@ function parseDurationMs(text: string): number | undefined {
   return sum;
 }
 
+/** Milliseconds for people, in the largest unit that divides them. */
+function durationText(ms: number): string {
+  const [unit, size] = Object.entries(unitMs).find(([, size]) => ms > 0 && ms % size === 0) ?? ["s", 1_000];
+  return `${ms / size}${unit}`;
+}
+
 /** A GEP-2257 duration, read as milliseconds; both limits are in milliseconds. */
 export function durationMs({ minMs, maxMs }: { readonly minMs: number; readonly maxMs: number }) {
   return z.string().transform((text, context) => {
@@ -49,7 +58,7 @@ export function durationMs({ minMs, maxMs }: { readonly minMs: number; readonly 
     if (ms === undefined)
       context.addIssue({ code: "custom", message: "must be a duration as in 1h30m, 10s or 800ms (GEP-2257)" });
     else if (ms < minMs || ms > maxMs)
-      context.addIssue({ code: "custom", message: `must be from ${minMs} ms to ${maxMs} ms` });
+      context.addIssue({ code: "custom", message: `must be from ${durationText(minMs)} to ${durationText(maxMs)}` });
     return ms ?? 0;
   });
 }

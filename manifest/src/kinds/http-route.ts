@@ -31,7 +31,8 @@ export const httpRoute = z.strictObject({
   metadata,
   spec: z.strictObject({
     parentRefs: z
-      .array(z.strictObject({ ...serviceRef, port: port.optional() }))
+      // In the Gateway API a parent without a kind is a Gateway: a Service has to be named.
+      .array(z.strictObject({ ...serviceRef, kind: z.literal("Service"), port: port.optional() }))
       .min(1)
       .max(32),
     rules: z

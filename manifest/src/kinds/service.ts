@@ -7,9 +7,13 @@ export const service = z.strictObject({
   kind: z.literal("Service"),
   metadata,
   spec: z.strictObject({
-    type: z.literal("ClusterIP").optional(),
+    /** The same to a mesh; what ExternalName means lies outside it. */
+    type: z.enum(["ClusterIP", "NodePort", "LoadBalancer"]).optional(),
     /** Labels that a Workload of the same namespace must carry, all of them. */
-    selector: labels,
+    selector: labels.refine((wanted) => Object.keys(wanted).length > 0, "must have at least one label"),
+    sessionAffinity: z.literal("None").optional(),
+    internalTrafficPolicy: z.literal("Cluster").optional(),
+    publishNotReadyAddresses: z.literal(false).optional(),
     ports: z
       .array(
         z.strictObject({

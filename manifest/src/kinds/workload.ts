@@ -10,7 +10,7 @@ export const workload = z.strictObject({
     /** spiffe://TRUST-DOMAIN/ns/NAMESPACE/sa/SERVICE-ACCOUNT */
     serviceAccount: dnsLabel,
     /** Where other sidecars reach this one. */
-    address: z.union([z.ipv4(), z.ipv6()]),
+    address: z.union([z.ipv4(), z.ipv6()], "must be an IPv4 or IPv6 address"),
     /** Bound to the join token; a mismatch is refused. */
     region: dnsLabel.optional(),
     inbound: z

@@ -1,0 +1,44 @@
+import { fieldName, shownValue } from "../field-name.ts";
+import { type FieldPattern, matchFields } from "../field-pattern.ts";
+import type { FieldPath } from "../problem.ts";
+import type { FieldProblem, YamlValue } from "../yaml-value.ts";
+import type { Manifest } from "./manifest.ts";
+
+/** By kind: what must not be written twice. All fields of one group share one set of values. */
+const distinctFields: Readonly<Record<Manifest["kind"], readonly (readonly FieldPattern[])[]>> = {
+  MeshConfig: [],
+  // Where the sidecar listens, on any address of the machine. Its application's ports are seen to below.
+  Workload: [["spec.inbound[].port", "spec.upstreams[].localPort"]],
+  Service: [["spec.ports[].port"], ["spec.ports[].name"]],
+  HTTPRoute: [["spec.rules[].name"]],
+  AccessPolicy: [["spec.targetRefs[].name"], ["spec.allow[].name"]],
+};
+
+/** Entries of one manifest that exclude each other. Reads a value that need not be valid otherwise. */
+export function collidingEntries(kind: Manifest["kind"], value: YamlValue): readonly FieldProblem[] {
+  const problems: FieldProblem[] = [];
+  const refuse = (path: FieldPath, other: FieldPath, shown: string) =>
+    problems.push({
+      path,
+      at: "value",
+      code: "duplicate",
+      message: `${fieldName(path)} must differ from ${fieldName(other)}, which is ${shown} too`,
+    });
+  for (const group of distinctFields[kind]) {
+    const seen = new Map<YamlValue, FieldPath>();
+    for (const field of group.flatMap((pattern) => matchFields(value, pattern))) {
+      const other = seen.get(field.value);
+      if (other === undefined) seen.set(field.value, field.path);
+      else refuse(field.path, other, shownValue(field.value));
+    }
+  }
+  if (kind !== "Workload") return problems;
+  // Two inbound ports may lead to one application port, but nothing of the sidecar's may be one.
+  const application = new Map(matchFields(value, "spec.inbound[].appPort").map(({ path, value }) => [value, path]));
+  for (const pattern of ["spec.inbound[].port", "spec.upstreams[].localPort"])
+    for (const field of matchFields(value, pattern)) {
+      const other = application.get(field.value);
+      if (other !== undefined) refuse(field.path, other, shownValue(field.value));
+    }
+  return problems;
+}
