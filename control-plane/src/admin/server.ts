@@ -1,0 +1,96 @@
+import { rm } from "node:fs/promises";
+import { createServer as createHttpServer, type IncomingMessage, type Server } from "node:http";
+import { createServer as createHttpsServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import { TLSSocket } from "node:tls";
+import { createContextValues } from "@connectrpc/connect";
+import { connectNodeAdapter } from "@connectrpc/connect-node";
+import { AdminService } from "@hedgerow/proto/hedgerow/admin/v1/admin";
+import { peerFromCertificate } from "../ca/peer.ts";
+import type { ServerIdentity } from "../ca/server-identity.ts";
+import type { ListenAddress } from "../config.ts";
+import type { Caller } from "./rights.ts";
+import { type AdminDeps, adminService, authorize, callerKey } from "./service.ts";
+import { listenUnix } from "./unix-socket.ts";
+
+/** Every request of the admin service is small: the largest holds a PKCS#10 request. */
+const MAX_REQUEST_BYTES = 64 * 1024;
+/** Answers of a large mesh are read by people. */
+const COMPRESS_MIN_BYTES = 16 * 1024;
+
+function handler(deps: AdminDeps, callerOf: (request: IncomingMessage) => Caller) {
+  return connectNodeAdapter({
+    routes: (router) => router.service(AdminService, adminService(deps)),
+    interceptors: [authorize(deps.logger)],
+    contextValues: (request) => createContextValues().set(callerKey, callerOf(request as IncomingMessage)),
+    readMaxBytes: MAX_REQUEST_BYTES,
+    compressMinBytes: COMPRESS_MIN_BYTES,
+  });
+}
+
+async function close(server: Server): Promise<void> {
+  await new Promise((resolve) => {
+    server.close(resolve);
+    server.closeIdleConnections();
+  });
+}
+
+/** AdminService over Connect, HTTP/1.1, on a Unix socket: whoever can open it is an operator. */
+export class AdminSocket implements AsyncDisposable {
+  readonly #server: Server;
+  readonly #path: string;
+
+  private constructor(server: Server, path: string) {
+    this.#server = server;
+    this.#path = path;
+  }
+
+  /** Errors: SOCKET_IN_USE, SOCKET_UNUSABLE. */
+  static async listen(deps: AdminDeps, path: string): Promise<AdminSocket> {
+    const server = createHttpServer(handler(deps, () => ({ kind: "socket" })));
+    await listenUnix(server, path);
+    return new AdminSocket(server, path);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await rm(this.#path, { force: true });
+    await close(this.#server);
+  }
+}
+
+/** AdminService over Connect, HTTP/1.1, and mTLS: the client certificate carries the role. */
+export class AdminListener implements AsyncDisposable {
+  readonly address: ListenAddress;
+  readonly #server: Server;
+
+  private constructor(server: Server) {
+    const { address, port } = server.address() as AddressInfo;
+    this.address = { host: address, port };
+    this.#server = server;
+  }
+
+  static async listen(
+    deps: AdminDeps,
+    identity: ServerIdentity,
+    trustDomain: string,
+    { host, port }: ListenAddress,
+  ): Promise<AdminListener> {
+    const callerOf = ({ socket }: IncomingMessage): Caller => {
+      const certificate = socket instanceof TLSSocket && socket.authorized ? socket.getPeerCertificate() : undefined;
+      const peer = certificate?.raw === undefined ? undefined : peerFromCertificate(trustDomain, certificate.raw);
+      return peer?.kind === "admin" ? { kind: "certificate", role: peer.role, name: peer.name } : { kind: "stranger" };
+    };
+    const options = { ...identity.context, requestCert: true, rejectUnauthorized: true };
+    const server = createHttpsServer(options, handler(deps, callerOf));
+    identity.onRenew((context) => server.setSecureContext(context));
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(port, host, resolve);
+    });
+    return new AdminListener(server);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await close(this.#server);
+  }
+}
