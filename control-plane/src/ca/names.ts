@@ -79,15 +79,15 @@ export function peerFromNames(
   const [spiffeId, ...others] = uris;
   if (spiffeId === undefined || others.length > 0 || !spiffeId.startsWith(`${trustDomainId(trustDomain)}/`)) return;
   if (spiffeId === controlPlaneId(trustDomain)) return { kind: "control-plane", spiffeId };
-  const [first, second = "", third, fourth = "", ...more] = spiffeId
-    .slice(trustDomainId(trustDomain).length + 1)
-    .split("/");
+  const path = spiffeId.slice(trustDomainId(trustDomain).length + 1).split("/");
+  const [first, second = "", third = "", fourth = ""] = path;
   if (first === "admin") {
     const role = ADMIN_ROLES.find((known) => known === second);
-    if (role === undefined || third === undefined || !isAdminName(third) || fourth !== "" || more.length > 0) return;
-    return { kind: "admin", spiffeId, role, name: third };
+    return role === undefined || !isAdminName(third) || path.length !== 3
+      ? undefined
+      : { kind: "admin", spiffeId, role, name: third };
   }
-  if (first !== "ns" || third !== "sa" || !LABEL.test(second) || !LABEL.test(fourth) || more.length > 0) return;
+  if (first !== "ns" || third !== "sa" || !LABEL.test(second) || !LABEL.test(fourth) || path.length !== 4) return;
   const [instance, ...otherInstances] = dnsNames.filter((name) => name.endsWith(INSTANCE_SUFFIX));
   const [region, ...otherRegions] = dnsNames.filter((name) => name.endsWith(REGION_SUFFIX));
   if (instance === undefined || otherInstances.length > 0 || otherRegions.length > 0) return;
