@@ -5,8 +5,8 @@ import { ControlPlaneError } from "../errors.ts";
 import { readPrivateFile, replaceFile } from "../state-file.ts";
 
 const MAX_FILE_BYTES = 64 * 1024 * 1024;
-/** Dead lines that may gather before the file is written anew. */
-const MAX_DEAD_LINES = 1000;
+/** The file is written anew, without the expired, once it has twice the lines that it had then, and this many. */
+const REWRITE_LINES = 1000;
 
 interface Pending {
   readonly line: string;
@@ -25,6 +25,7 @@ export class SpentTokens implements AsyncDisposable {
   readonly #expiry: Map<string, number>;
   #file: FileHandle;
   #lines: number;
+  #rewriteAt: number;
   // After a failed write the file may end in half a line.
   #torn = false;
   #pending: Pending[] = [];
@@ -43,6 +44,7 @@ export class SpentTokens implements AsyncDisposable {
     this.#expiry = fields.expiry;
     this.#file = fields.file;
     this.#lines = fields.expiry.size;
+    this.#rewriteAt = 2 * this.#lines + REWRITE_LINES;
   }
 
   /** Error SPENT_TOKENS_CORRUPT: the file holds anything else than whole lines, and no token could be trusted to be unspent. */
@@ -94,7 +96,7 @@ export class SpentTokens implements AsyncDisposable {
       const batch = this.#pending;
       this.#pending = [];
       try {
-        if (this.#torn || this.#lines > this.#expiry.size + MAX_DEAD_LINES) await this.#rewrite();
+        if (this.#torn || this.#lines >= this.#rewriteAt) await this.#rewrite();
         else {
           this.#torn = true;
           await this.#file.writeFile(batch.map(({ line }) => line).join(""));
@@ -117,6 +119,7 @@ export class SpentTokens implements AsyncDisposable {
     await this.#file.close();
     this.#file = await open(this.#path, "a");
     this.#lines = this.#expiry.size;
+    this.#rewriteAt = 2 * this.#lines + REWRITE_LINES;
     this.#torn = false;
   }
 
