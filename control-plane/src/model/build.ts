@@ -1,0 +1,135 @@
+import { type MeshConfig, type ObjectKey, objectRef, type SourceObject } from "@hedgerow/manifest";
+import type { NodeId } from "../snapshot/snapshot.ts";
+import { resolveAccess } from "./access.ts";
+import { catalogOf, keyOf, objectOfKind } from "./catalog.ts";
+import type { Finding } from "./finding.ts";
+import { type AcceptedWorkload, acceptInbound } from "./inbound.ts";
+import type { MeshWorkload, Model, ServicePort, ServicePortId } from "./model.ts";
+import { attachRoutes, resolveRoutes } from "./routes.ts";
+import { servicePorts } from "./service-ports.ts";
+import { resolveUpstreams } from "./upstreams.ts";
+
+export interface ModelInput {
+  /** Keys are distinct; the order does not matter. */
+  readonly objects: readonly SourceObject[];
+  /** Workloads whose agents report ready: only they get requests. */
+  readonly ready: ReadonlySet<NodeId>;
+  /** What the certificate authority signs for. */
+  readonly trustDomain: string;
+  /** `resolved` of the build before; empty at first. */
+  readonly lastResolved: ReadonlyMap<ObjectKey, SourceObject>;
+}
+
+export interface ModelResult {
+  readonly model: Model;
+  readonly findings: readonly Finding[];
+  /** For each object that others depend on, the last version whose references resolved. Keep it over restarts. */
+  readonly resolved: ReadonlyMap<ObjectKey, SourceObject>;
+}
+
+/** Resolves every reference of the manifests. What does not resolve is told in findings and never widens access. */
+export function buildModel({ objects, ready, trustDomain, lastResolved }: ModelInput): ModelResult {
+  const catalog = catalogOf(objects);
+  const [meshConfig, ...otherMeshConfigs] = catalog.meshConfigs;
+  const inbound = acceptInbound(catalog.workloads);
+  const workloadsByNamespace = Map.groupBy(inbound.accepted, ({ object }) => object.manifest.metadata.namespace);
+  const routes = resolveRoutes(catalog.routes, lastResolved, catalog.services);
+  const access = resolveAccess({
+    policies: catalog.accessPolicies,
+    services: catalog.services,
+    lastResolved,
+    workloadsByNamespace,
+    routes: [...catalog.routes, ...routes.inForce].map(({ manifest }) => manifest),
+    meshConfig: meshConfig?.manifest,
+    trustDomain,
+  });
+  const upstreams = inbound.accepted.map((workload) =>
+    resolveUpstreams(workload, objectOfKind(lastResolved, "Workload", keyOf(workload.object)), catalog.services),
+  );
+  const workloads = inbound.accepted.map((workload, index): MeshWorkload => {
+    const { spec } = workload.object.manifest;
+    return {
+      object: objectRef(workload.object.manifest),
+      nodeId: workload.nodeId,
+      address: spec.address,
+      drainMs: spec.drain,
+      inbound: workload.inbound.map(({ port, appPort, protocol, index: at }) => ({
+        port,
+        appPort,
+        protocol,
+        origin: { object: objectRef(workload.object.manifest), path: ["spec", "inbound", at] },
+        ...access.accessOf(workload, appPort),
+      })),
+      upstreams: upstreams[index]?.upstreams ?? [],
+    };
+  });
+
+  const resolved = new Map<ObjectKey, SourceObject>([...routes.resolved, ...access.resolved]);
+  for (const [index, { object }] of inbound.accepted.entries()) {
+    const remembered = upstreams[index]?.resolved;
+    if (remembered !== undefined) resolved.set(keyOf(object), remembered);
+  }
+  return {
+    model: {
+      trustDomain,
+      workloads: new Map(workloads.map((workload) => [workload.nodeId, workload])),
+      services: buildServices(catalog, routes.inForce, workloadsByNamespace, ready, trustDomain),
+    },
+    findings: [
+      ...meshConfigFindings(meshConfig, otherMeshConfigs, trustDomain),
+      ...inbound.findings,
+      ...upstreams.flatMap(({ findings }) => findings),
+      ...routes.findings,
+      ...access.findings,
+    ],
+    resolved,
+  };
+}
+
+function buildServices(
+  { services }: ReturnType<typeof catalogOf>,
+  inForce: ReturnType<typeof resolveRoutes>["inForce"],
+  workloadsByNamespace: ReadonlyMap<string, readonly AcceptedWorkload[]>,
+  ready: ReadonlySet<NodeId>,
+  trustDomain: string,
+): ReadonlyMap<ServicePortId, ServicePort> {
+  const attached = attachRoutes(inForce, services);
+  const built = new Map<ServicePortId, ServicePort>();
+  for (const service of services.values()) {
+    for (const port of servicePorts(service, workloadsByNamespace, ready, trustDomain)) {
+      const entry = attached.get(port.id);
+      if (entry === undefined) built.set(port.id, port);
+      else {
+        const routeOrigins = entry.objects.map((route) => ({ object: objectRef(route), path: ["spec", "rules"] }));
+        built.set(port.id, { ...port, routes: entry.routes, routeOrigins });
+      }
+    }
+  }
+  return built;
+}
+
+function meshConfigFindings(
+  inForce: SourceObject<MeshConfig> | undefined,
+  others: readonly SourceObject<MeshConfig>[],
+  trustDomain: string,
+): readonly Finding[] {
+  const findings = others.map(({ manifest }): Finding => {
+    const message = `${inForce?.manifest.metadata.namespace}/mesh is older and in force; a mesh has one MeshConfig`;
+    return {
+      object: objectRef(manifest),
+      path: ["metadata", "name"],
+      condition: "Conflicted",
+      reason: "Conflicted",
+      message,
+    };
+  });
+  if (inForce === undefined || inForce.manifest.spec.trustDomain === trustDomain) return findings;
+  findings.push({
+    object: objectRef(inForce.manifest),
+    path: ["spec", "trustDomain"],
+    condition: "Accepted",
+    reason: "TrustDomainFixed",
+    message: `the certificate authority signs for ${trustDomain}, which stays in force`,
+  });
+  return findings;
+}

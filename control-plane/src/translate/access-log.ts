@@ -1,0 +1,49 @@
+import { create } from "@bufbuild/protobuf";
+import { anyPack } from "@bufbuild/protobuf/wkt";
+import { type AccessLog, AccessLogSchema } from "@hedgerow/proto/envoy/config/accesslog/v3/accesslog";
+import { StdoutAccessLogSchema } from "@hedgerow/proto/envoy/extensions/access_loggers/stream/v3/stream";
+import { ACCESS_METADATA, ACCESS_METADATA_POLICY } from "./rbac.ts";
+
+export type Direction = "inbound" | "outbound";
+
+// Without the query: a Connect GET carries its whole message there.
+const common = {
+  time: "%START_TIME%",
+  request_id: "%REQ(X-REQUEST-ID)%",
+  method: "%REQ(:METHOD)%",
+  path: "%PATH(NQ:PATH)%",
+  protocol: "%PROTOCOL%",
+  status: "%RESPONSE_CODE%",
+  grpc_status: "%GRPC_STATUS%",
+  details: "%RESPONSE_CODE_DETAILS%",
+  flags: "%RESPONSE_FLAGS%",
+  duration_ms: "%DURATION%",
+  bytes_received: "%BYTES_RECEIVED%",
+  bytes_sent: "%BYTES_SENT%",
+  upstream: "%UPSTREAM_HOST%",
+  attempts: "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
+} as const;
+
+const fields = {
+  inbound: {
+    direction: "inbound",
+    ...common,
+    peer: "%DOWNSTREAM_PEER_URI_SAN%",
+    policy: `%METADATA(ROUTE:${ACCESS_METADATA}:${ACCESS_METADATA_POLICY})%`,
+  },
+  outbound: { direction: "outbound", ...common, cluster: "%UPSTREAM_CLUSTER%", peer: "%UPSTREAM_PEER_URI_SAN%" },
+} as const;
+
+/** One line of JSON a request on Envoy's standard output; fields without a value are left out. */
+export function accessLog(direction: Direction): AccessLog {
+  const log = create(StdoutAccessLogSchema, {
+    accessLogFormat: {
+      case: "logFormat",
+      value: { format: { case: "jsonFormat", value: fields[direction] }, omitEmptyValues: true },
+    },
+  });
+  return create(AccessLogSchema, {
+    name: "envoy.access_loggers.stdout",
+    configType: { case: "typedConfig", value: anyPack(StdoutAccessLogSchema, log) },
+  });
+}

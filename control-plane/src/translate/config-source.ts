@@ -1,0 +1,31 @@
+import { create } from "@bufbuild/protobuf";
+import {
+  AggregatedConfigSourceSchema,
+  ApiConfigSource_ApiType,
+  ApiVersion,
+  type ConfigSource,
+  ConfigSourceSchema,
+} from "@hedgerow/proto/envoy/config/core/v3/config_source";
+
+/** From the stream that the resource itself came on. */
+export function adsSource(): ConfigSource {
+  return create(ConfigSourceSchema, {
+    configSourceSpecifier: { case: "ads", value: create(AggregatedConfigSourceSchema) },
+    resourceApiVersion: ApiVersion.V3,
+  });
+}
+
+/** From the agent, which alone holds the keys: cluster `sds` of the bootstrap. */
+export function sdsSource(): ConfigSource {
+  return create(ConfigSourceSchema, {
+    configSourceSpecifier: {
+      case: "apiConfigSource",
+      value: {
+        apiType: ApiConfigSource_ApiType.GRPC,
+        transportApiVersion: ApiVersion.V3,
+        grpcServices: [{ targetSpecifier: { case: "envoyGrpc", value: { clusterName: "sds" } } }],
+      },
+    },
+    resourceApiVersion: ApiVersion.V3,
+  });
+}

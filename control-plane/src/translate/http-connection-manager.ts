@@ -1,0 +1,107 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { type Any, anyPack } from "@bufbuild/protobuf/wkt";
+import type { FilterSchema } from "@hedgerow/proto/envoy/config/listener/v3/listener_components";
+import { RBACSchema } from "@hedgerow/proto/envoy/extensions/filters/http/rbac/v3/rbac";
+import { RouterSchema } from "@hedgerow/proto/envoy/extensions/filters/http/router/v3/router";
+import {
+  type HttpConnectionManager,
+  HttpConnectionManager_CodecType,
+  HttpConnectionManager_ForwardClientCertDetails,
+  HttpConnectionManager_PathWithEscapedSlashesAction,
+  HttpConnectionManager_ServerHeaderTransformation,
+  HttpConnectionManagerSchema,
+  type HttpFilter,
+  HttpFilterSchema,
+} from "@hedgerow/proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager";
+import { TypedStructSchema } from "@hedgerow/proto/xds/type/v3/typed_struct";
+import { accessLog, type Direction } from "./access-log.ts";
+import { adsSource } from "./config-source.ts";
+import { HTTP2_OPTIONS, MAX_HEADERS, MAX_HEADERS_KIB, ms, SERVER_CONNECTION_MS, STREAM_IDLE_MS } from "./limits.ts";
+import { RBAC_FILTER, rbac } from "./rbac.ts";
+
+export interface HttpConnectionManagerInput {
+  readonly direction: Direction;
+  /** Name in statistics; may repeat between listeners. */
+  readonly statPrefix: string;
+  readonly routeConfigName: string;
+}
+
+/**
+ * Speaks HTTP/1.1 and HTTP/2 with whoever connected. Nothing in here depends on a policy: its bytes stay the same when one
+ * is edited, so that no connection is drained; policies travel on routes.
+ */
+export function httpConnectionManager(input: HttpConnectionManagerInput): MessageInitShape<typeof FilterSchema> {
+  return {
+    name: "envoy.filters.network.http_connection_manager",
+    configType: { case: "typedConfig", value: anyPack(HttpConnectionManagerSchema, connectionManager(input)) },
+  };
+}
+
+function connectionManager({
+  direction,
+  statPrefix,
+  routeConfigName,
+}: HttpConnectionManagerInput): HttpConnectionManager {
+  return create(HttpConnectionManagerSchema, {
+    statPrefix,
+    codecType: HttpConnectionManager_CodecType.AUTO,
+    routeSpecifier: { case: "rds", value: { routeConfigName, configSource: adsSource() } },
+    httpFilters: direction === "inbound" ? [rbacFilter(), routerFilter()] : [routerFilter()],
+    accessLog: [accessLog(direction)],
+    commonHttpProtocolOptions: {
+      maxHeadersCount: MAX_HEADERS,
+      ...(direction === "inbound" ? { maxConnectionDuration: ms(SERVER_CONNECTION_MS) } : {}),
+    },
+    http2ProtocolOptions: HTTP2_OPTIONS,
+    maxRequestHeadersKb: MAX_HEADERS_KIB,
+    streamIdleTimeout: ms(STREAM_IDLE_MS),
+    requestHeadersTimeout: ms(10_000),
+    earlyHeaderMutationExtensions: [stripOwnHeaders()],
+    serverHeaderTransformation: HttpConnectionManager_ServerHeaderTransformation.PASS_THROUGH,
+    // Routes and policies must see the path that the application sees: /a/../b, //b and %62 are /b, and an escaped slash,
+    // which each server reads in its own way, is refused.
+    normalizePath: true,
+    mergeSlashes: true,
+    pathWithEscapedSlashesAction: HttpConnectionManager_PathWithEscapedSlashesAction.REJECT_REQUEST,
+    // An id that a caller's sidecar gave is kept, so that one request has one id in every log.
+    generateRequestId: true,
+    preserveExternalRequestId: true,
+    ...(direction === "inbound" ? inboundTrust : outboundTrust),
+  });
+}
+
+// A caller is a stranger: its x-envoy-* headers and its own claim of a certificate go.
+const inboundTrust = {
+  useRemoteAddress: true,
+  skipXffAppend: true,
+  forwardClientCertDetails: HttpConnectionManager_ForwardClientCertDetails.SANITIZE_SET,
+  setCurrentClientCertDetails: { uri: true },
+} as const;
+
+const outboundTrust = {
+  skipXffAppend: true,
+  forwardClientCertDetails: HttpConnectionManager_ForwardClientCertDetails.SANITIZE,
+} as const;
+
+// Refuses everything by itself: a route without a policy of its own is closed, not open.
+function rbacFilter(): HttpFilter {
+  return filter(RBAC_FILTER, anyPack(RBACSchema, create(RBACSchema, { rules: rbac([]) })));
+}
+
+function routerFilter(): HttpFilter {
+  const router = create(RouterSchema, { suppressEnvoyHeaders: true });
+  return filter("envoy.filters.http.router", anyPack(RouterSchema, router));
+}
+
+function filter(name: string, typedConfig: Any): HttpFilter {
+  return create(HttpFilterSchema, { name, configType: { case: "typedConfig", value: typedConfig } });
+}
+
+// NOTE: a TypedStruct, because the API tree that our types come from is older than `remove_on_match` (Envoy 1.36).
+function stripOwnHeaders() {
+  const struct = create(TypedStructSchema, {
+    typeUrl: "type.googleapis.com/envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
+    value: { mutations: [{ remove_on_match: { key_matcher: { prefix: "x-hedgerow-" } } }] },
+  });
+  return { name: "envoy.http.early_header_mutation.header_mutation", typedConfig: anyPack(TypedStructSchema, struct) };
+}

@@ -1,0 +1,36 @@
+// Numbers that several resources must agree on.
+import { type Duration, durationFromMs } from "@bufbuild/protobuf/wkt";
+
+/**
+ * What Envoy holds of one request: a larger body passes, but can't be tried again. 4 MiB is also the predictor's default
+ * limit for a request.
+ */
+export const BUFFER_BYTES = 4 * 1024 * 1024;
+
+/** HTTP/2 windows: a large tensor must not wait for round trips. Envoy's buffers bound what is held, not these. */
+export const HTTP2_OPTIONS = {
+  maxConcurrentStreams: 1024,
+  initialStreamWindowSize: BUFFER_BYTES,
+  initialConnectionWindowSize: 4 * BUFFER_BYTES,
+} as const;
+
+/** Header fields of one message, and their size in KiB (Envoy's own defaults, stated so that they cannot change). */
+export const MAX_HEADERS = 100;
+export const MAX_HEADERS_KIB = 60;
+
+/** How long a stream may carry nothing in either direction. */
+export const STREAM_IDLE_MS = 5 * 60_000;
+
+/** How long a caller waits for an answer, from the end of its request. */
+export const REQUEST_TIMEOUT_MS = 15_000;
+
+/**
+ * A certificate is checked only when a connection begins, so connections end. The caller's side ends them first: it knows
+ * whether a request is under way, while a server that closes an HTTP/1.1 connection may meet one.
+ */
+export const CALLER_CONNECTION_MS = 3_600_000;
+export const SERVER_CONNECTION_MS = 2 * CALLER_CONNECTION_MS;
+
+export function ms(value: number): Duration {
+  return durationFromMs(value);
+}

@@ -1,0 +1,40 @@
+import { create } from "@bufbuild/protobuf";
+import { anyPack } from "@bufbuild/protobuf/wkt";
+import { type RouteConfiguration, RouteConfigurationSchema } from "@hedgerow/proto/envoy/config/route/v3/route";
+import { RBACPerRouteSchema } from "@hedgerow/proto/envoy/extensions/filters/http/rbac/v3/rbac";
+import type { InboundPort } from "../model/model.ts";
+import type { NodeId } from "../snapshot/snapshot.ts";
+import { ms } from "./limits.ts";
+import { inboundName, inboundRouteName } from "./names.ts";
+import { ACCESS_METADATA, ACCESS_METADATA_POLICY, RBAC_FILTER, rbac } from "./rbac.ts";
+
+/** Everything goes to the application, provided that the policies of the port allow it. */
+export function inboundRoute(nodeId: NodeId, { port, access }: InboundPort): RouteConfiguration {
+  const perRoute = create(RBACPerRouteSchema, { rbac: { rules: rbac(access) } });
+  const policies = access.map(({ policy }) => policy).join(", ");
+  return create(RouteConfigurationSchema, {
+    name: inboundRouteName(nodeId, port),
+    virtualHosts: [
+      {
+        name: "application",
+        domains: ["*"],
+        routes: [
+          {
+            name: "application",
+            match: { pathSpecifier: { case: "prefix", value: "/" } },
+            metadata: { filterMetadata: { [ACCESS_METADATA]: { [ACCESS_METADATA_POLICY]: policies } } },
+            typedPerFilterConfig: { [RBAC_FILTER]: anyPack(RBACPerRouteSchema, perRoute) },
+            action: {
+              case: "route",
+              value: {
+                clusterSpecifier: { case: "cluster", value: inboundName(port) },
+                // The caller's side counts; two clocks would only race.
+                timeout: ms(0),
+              },
+            },
+          },
+        ],
+      },
+    ],
+  });
+}

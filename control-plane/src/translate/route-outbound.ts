@@ -1,0 +1,127 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { anyPack } from "@bufbuild/protobuf/wkt";
+import { type RouteConfiguration, RouteConfigurationSchema } from "@hedgerow/proto/envoy/config/route/v3/route";
+import {
+  type HeaderMatcherSchema,
+  RouteAction_ClusterNotFoundResponseCode,
+  type RouteActionSchema,
+  type RouteMatchSchema,
+  type RouteSchema,
+  type VirtualHostSchema,
+} from "@hedgerow/proto/envoy/config/route/v3/route_components";
+import { PreviousHostsPredicateSchema } from "@hedgerow/proto/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts";
+import type { Backend, HeaderMatch, Route, RouteMatch, ServicePort } from "../model/model.ts";
+import { ms, REQUEST_TIMEOUT_MS } from "./limits.ts";
+import { outboundName, UNRESOLVED_CLUSTER } from "./names.ts";
+
+/** How requests to a service are spread over its backends: one for all callers. No match: 404. */
+export function outboundRoute({ id, routes }: ServicePort): RouteConfiguration {
+  const name = outboundName(id);
+  return create(RouteConfigurationSchema, {
+    name,
+    virtualHosts: [
+      {
+        name,
+        domains: ["*"],
+        retryPolicy: retryPolicy(),
+        routes: (routes ?? [straight(id)]).map(translateRoute),
+      },
+    ],
+  });
+}
+
+/** The services that an outbound route may lead to, weight 0 included: their clusters are warm before a weight is. */
+export function backendsOf({ id, routes }: ServicePort): ReadonlySet<string> {
+  if (routes === undefined) return new Set([id]);
+  return new Set(routes.flatMap(({ backends }) => backends.flatMap(({ service }) => service ?? [])));
+}
+
+function straight(service: string): Route {
+  return {
+    match: { path: { type: "PathPrefix", value: "/" }, headers: [], method: undefined },
+    backends: [{ service, weight: 1 }],
+  };
+}
+
+function translateRoute({ match, backends }: Route): MessageInitShape<typeof RouteSchema> {
+  const action = translateBackends(backends);
+  return action === undefined
+    ? { match: translateMatch(match), action: { case: "directResponse", value: { status: 500 } } }
+    : { match: translateMatch(match), action: { case: "route", value: action } };
+}
+
+// Undefined: nothing to send to. Gateway API, HTTPRouteRule `backendRefs`: such requests are answered with 500.
+function translateBackends(backends: readonly Backend[]): MessageInitShape<typeof RouteActionSchema> | undefined {
+  const served = backends.filter(({ service, weight }) => service !== undefined || weight > 0);
+  const resolves = served.some(({ service, weight }) => service !== undefined && weight > 0);
+  if (!resolves) return;
+  const clusters = served.map(({ service, weight }) => ({
+    name: service === undefined ? UNRESOLVED_CLUSTER : outboundName(service),
+    weight,
+  }));
+  const [first, ...others] = clusters;
+  return {
+    clusterSpecifier:
+      first !== undefined && others.length === 0
+        ? { case: "cluster", value: first.name }
+        : { case: "weightedClusters", value: { clusters } },
+    clusterNotFoundResponseCode: RouteAction_ClusterNotFoundResponseCode.INTERNAL_SERVER_ERROR,
+    timeout: ms(REQUEST_TIMEOUT_MS),
+  };
+}
+
+function translateMatch({ path, headers, method }: RouteMatch): MessageInitShape<typeof RouteMatchSchema> {
+  return {
+    pathSpecifier: translatePath(path),
+    headers: [
+      ...(method === undefined ? [] : [translateHeader({ type: "Exact", name: ":method", value: method })]),
+      ...headers.map(translateHeader),
+    ],
+  };
+}
+
+type PathSpecifier = NonNullable<MessageInitShape<typeof RouteMatchSchema>["pathSpecifier"]>;
+
+function translatePath({ type, value }: RouteMatch["path"]): PathSpecifier {
+  switch (type) {
+    case "Exact":
+      return { case: "path", value };
+    case "PathPrefix": {
+      // By whole elements, whether or not the value ends in a slash (Gateway API, PathMatchPathPrefix).
+      const prefix = value.replace(/\/+$/, "");
+      return prefix === "" ? { case: "prefix", value: "/" } : { case: "pathSeparatedPrefix", value: prefix };
+    }
+    case "RegularExpression":
+      return { case: "safeRegex", value: { regex: value } };
+  }
+}
+
+function translateHeader({ type, name, value }: HeaderMatch): MessageInitShape<typeof HeaderMatcherSchema> {
+  return {
+    // Envoy knows the Host header by its HTTP/2 name.
+    name: name === "host" ? ":authority" : name,
+    headerMatchSpecifier: {
+      case: "stringMatch",
+      value: {
+        matchPattern: type === "Exact" ? { case: "exact", value } : { case: "safeRegex", value: { regex: value } },
+      },
+    },
+  };
+}
+
+/**
+ * Tries again only what no server has begun to work on, so that it is safe for every request: no connection, a stream
+ * refused, a connection lost before the request was sent. On another host, where there is one.
+ */
+function retryPolicy(): MessageInitShape<typeof VirtualHostSchema>["retryPolicy"] {
+  const predicate = anyPack(PreviousHostsPredicateSchema, create(PreviousHostsPredicateSchema));
+  return {
+    retryOn: "connect-failure,refused-stream,reset-before-request",
+    numRetries: 2,
+    retryBackOff: { baseInterval: ms(1), maxInterval: ms(25) },
+    retryHostPredicate: [
+      { name: "envoy.retry_host_predicates.previous_hosts", configType: { case: "typedConfig", value: predicate } },
+    ],
+    hostSelectionRetryMaxAttempts: 3n,
+  };
+}
