@@ -9,11 +9,10 @@ import {
   type SourceObject,
 } from "@hedgerow/manifest";
 import { allowMesh, type CompiledAccess, compileAccess, denyAll } from "@hedgerow/policy";
-import type { Origin } from "../snapshot/snapshot.ts";
-import { objectOfKind, serviceKey } from "./catalog.ts";
+import type { NodeId, Origin } from "../snapshot/snapshot.ts";
+import { nodeIdOf, objectOfKind, serviceKey, type WorkloadsByNamespace } from "./catalog.ts";
 import type { Finding } from "./finding.ts";
-import type { AcceptedWorkload } from "./inbound.ts";
-import { selectedBy } from "./service-ports.ts";
+import { inboundOf, selectedBy } from "./service-ports.ts";
 
 /** Who gets in at one inbound port, and what says so. */
 export interface InboundAccess {
@@ -26,7 +25,7 @@ export interface AccessInput {
   readonly policies: readonly SourceObject<AccessPolicy>[];
   readonly services: ReadonlyMap<ObjectKey, SourceObject<Service>>;
   readonly lastResolved: ReadonlyMap<ObjectKey, SourceObject>;
-  readonly workloadsByNamespace: ReadonlyMap<string, readonly AcceptedWorkload[]>;
+  readonly workloadsByNamespace: WorkloadsByNamespace;
   /** Every version of a route that is written or in force. */
   readonly routes: readonly HTTPRoute[];
   readonly meshConfig: MeshConfig | undefined;
@@ -34,8 +33,8 @@ export interface AccessInput {
 }
 
 export interface ResolvedAccess {
-  /** What governs a workload's inbound port. */
-  accessOf(workload: AcceptedWorkload, appPort: number): InboundAccess;
+  /** What governs an inbound port of a workload. */
+  accessOf(nodeId: NodeId, port: number): InboundAccess;
   readonly findings: readonly Finding[];
   /** The Services that policies target, to be remembered: a policy outlives the loss of its target. */
   readonly resolved: ReadonlyMap<ObjectKey, SourceObject<Service>>;
@@ -87,8 +86,8 @@ export function resolveAccess(input: AccessInput): ResolvedAccess {
   return {
     findings,
     resolved,
-    accessOf({ nodeId }, appPort) {
-      const front = inFront.get(`${nodeId} ${appPort}`) ?? [];
+    accessOf(nodeId, port) {
+      const front = inFront.get(`${nodeId} ${port}`) ?? [];
       if (front.length === 0) return { access: [denyAll("no service")], accessOrigins: [] };
       const own = governedBy(front);
       const governing = own.length > 0 ? own : governedBy(front.flatMap((key) => [...(parents.get(key) ?? [])]));
@@ -110,12 +109,12 @@ function defaultAccess(meshConfig: MeshConfig | undefined, trustDomain: string):
   };
 }
 
-/** Keys of Services by node id and application port. */
+/** Keys of Services by node id and inbound port. */
 type InFront = Map<string, ObjectKey[]>;
 
 function servicesInFront(
   services: Iterable<SourceObject<Service>>,
-  workloadsByNamespace: AccessInput["workloadsByNamespace"],
+  workloadsByNamespace: WorkloadsByNamespace,
 ): InFront {
   const inFront: InFront = new Map();
   for (const service of services) addServicesInFront(inFront, service, workloadsByNamespace);
@@ -125,12 +124,12 @@ function servicesInFront(
 function addServicesInFront(
   inFront: InFront,
   { manifest }: SourceObject<Service>,
-  workloadsByNamespace: AccessInput["workloadsByNamespace"],
+  workloadsByNamespace: WorkloadsByNamespace,
 ): void {
-  const appPorts = new Set(manifest.spec.ports.map(({ port, targetPort = port }) => targetPort));
-  for (const { nodeId } of selectedBy(manifest, workloadsByNamespace)) {
-    for (const appPort of appPorts) {
-      const id = `${nodeId} ${appPort}`;
+  for (const workload of selectedBy(manifest, workloadsByNamespace)) {
+    const inbound = manifest.spec.ports.flatMap((servicePort) => inboundOf(workload.manifest, servicePort));
+    for (const { port } of new Set(inbound)) {
+      const id = `${nodeIdOf(workload.manifest)} ${port}`;
       const keys = inFront.get(id) ?? [];
       keys.push(objectKey(objectRef(manifest)));
       inFront.set(id, keys);

@@ -1,9 +1,8 @@
-import { type MeshConfig, type ObjectKey, objectRef, type SourceObject } from "@hedgerow/manifest";
+import { type HTTPRoute, type MeshConfig, type ObjectKey, objectRef, type SourceObject } from "@hedgerow/manifest";
 import type { NodeId } from "../snapshot/snapshot.ts";
 import { resolveAccess } from "./access.ts";
-import { catalogOf, keyOf, objectOfKind } from "./catalog.ts";
+import { type Catalog, catalogOf, keyOf, nodeIdOf, objectOfKind } from "./catalog.ts";
 import type { Finding } from "./finding.ts";
-import { type AcceptedWorkload, acceptInbound } from "./inbound.ts";
 import type { MeshWorkload, Model, ServicePort, ServicePortId } from "./model.ts";
 import { attachRoutes, resolveRoutes } from "./routes.ts";
 import { servicePorts } from "./service-ports.ts";
@@ -31,54 +30,51 @@ export interface ModelResult {
 export function buildModel({ objects, ready, trustDomain, lastResolved }: ModelInput): ModelResult {
   const catalog = catalogOf(objects);
   const [meshConfig, ...otherMeshConfigs] = catalog.meshConfigs;
-  const inbound = acceptInbound(catalog.workloads);
-  const workloadsByNamespace = Map.groupBy(inbound.accepted, ({ object }) => object.manifest.metadata.namespace);
   const routes = resolveRoutes(catalog.routes, lastResolved, catalog.services);
   const access = resolveAccess({
     policies: catalog.accessPolicies,
     services: catalog.services,
     lastResolved,
-    workloadsByNamespace,
+    workloadsByNamespace: catalog.workloadsByNamespace,
     routes: [...catalog.routes, ...routes.inForce].map(({ manifest }) => manifest),
     meshConfig: meshConfig?.manifest,
     trustDomain,
   });
-  const upstreams = inbound.accepted.map((workload) =>
-    resolveUpstreams(workload, objectOfKind(lastResolved, "Workload", keyOf(workload.object)), catalog.services),
-  );
-  const workloads = inbound.accepted.map((workload, index): MeshWorkload => {
-    const { spec } = workload.object.manifest;
+  const resolved = new Map<ObjectKey, SourceObject>([...routes.resolved, ...access.resolved]);
+  const upstreamFindings: Finding[] = [];
+  const workloads = catalog.workloads.map((workload): MeshWorkload => {
+    const key = keyOf(workload);
+    const last = objectOfKind(lastResolved, "Workload", key);
+    const { upstreams, findings, resolved: remembered } = resolveUpstreams(workload, last, catalog.services);
+    if (remembered !== undefined) resolved.set(key, remembered);
+    upstreamFindings.push(...findings);
+    const object = objectRef(workload.manifest);
+    const nodeId = nodeIdOf(workload.manifest);
+    const { address, drain, inbound } = workload.manifest.spec;
     return {
-      object: objectRef(workload.object.manifest),
-      nodeId: workload.nodeId,
-      address: spec.address,
-      drainMs: spec.drain,
-      inbound: workload.inbound.map(({ port, appPort, protocol, index: at }) => ({
+      object,
+      nodeId,
+      address,
+      drainMs: drain,
+      inbound: inbound.map(({ port, appPort, protocol }, index) => ({
         port,
         appPort,
         protocol,
-        origin: { object: objectRef(workload.object.manifest), path: ["spec", "inbound", at] },
-        ...access.accessOf(workload, appPort),
+        origin: { object, path: ["spec", "inbound", index] },
+        ...access.accessOf(nodeId, port),
       })),
-      upstreams: upstreams[index]?.upstreams ?? [],
+      upstreams,
     };
   });
-
-  const resolved = new Map<ObjectKey, SourceObject>([...routes.resolved, ...access.resolved]);
-  for (const [index, { object }] of inbound.accepted.entries()) {
-    const remembered = upstreams[index]?.resolved;
-    if (remembered !== undefined) resolved.set(keyOf(object), remembered);
-  }
   return {
     model: {
       trustDomain,
       workloads: new Map(workloads.map((workload) => [workload.nodeId, workload])),
-      services: buildServices(catalog, routes.inForce, workloadsByNamespace, ready, trustDomain),
+      services: buildServices(catalog, routes.inForce, ready, trustDomain),
     },
     findings: [
       ...meshConfigFindings(meshConfig, otherMeshConfigs, trustDomain),
-      ...inbound.findings,
-      ...upstreams.flatMap(({ findings }) => findings),
+      ...upstreamFindings,
       ...routes.findings,
       ...access.findings,
     ],
@@ -87,9 +83,8 @@ export function buildModel({ objects, ready, trustDomain, lastResolved }: ModelI
 }
 
 function buildServices(
-  { services }: ReturnType<typeof catalogOf>,
-  inForce: ReturnType<typeof resolveRoutes>["inForce"],
-  workloadsByNamespace: ReadonlyMap<string, readonly AcceptedWorkload[]>,
+  { services, workloadsByNamespace }: Catalog,
+  inForce: readonly SourceObject<HTTPRoute>[],
   ready: ReadonlySet<NodeId>,
   trustDomain: string,
 ): ReadonlyMap<ServicePortId, ServicePort> {

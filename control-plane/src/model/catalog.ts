@@ -10,20 +10,29 @@ import type {
 } from "@hedgerow/manifest";
 import { objectKey, objectRef } from "@hedgerow/manifest";
 
-/** The objects of the source by kind, each kind in the order of age. */
+import type { NodeId } from "../snapshot/snapshot.ts";
+
+/** The objects of the source by kind: workloads by node id, the others in the order of age. */
 export interface Catalog {
   readonly meshConfigs: readonly SourceObject<MeshConfig>[];
   readonly workloads: readonly SourceObject<Workload>[];
+  readonly workloadsByNamespace: WorkloadsByNamespace;
   readonly services: ReadonlyMap<ObjectKey, SourceObject<Service>>;
   readonly routes: readonly SourceObject<HTTPRoute>[];
   readonly accessPolicies: readonly SourceObject<AccessPolicy>[];
 }
 
+export type WorkloadsByNamespace = ReadonlyMap<string, readonly SourceObject<Workload>[]>;
+
 export function catalogOf(objects: readonly SourceObject[]): Catalog {
   const sorted = objects.toSorted((a, b) => compareAge(a.manifest, b.manifest));
+  const workloads = sorted
+    .filter(isKind("Workload"))
+    .toSorted((a, b) => compareText(nodeIdOf(a.manifest), nodeIdOf(b.manifest)));
   return {
     meshConfigs: sorted.filter(isKind("MeshConfig")),
-    workloads: sorted.filter(isKind("Workload")),
+    workloads,
+    workloadsByNamespace: Map.groupBy(workloads, ({ manifest }) => manifest.metadata.namespace),
     services: new Map(sorted.filter(isKind("Service")).map((object) => [keyOf(object), object])),
     routes: sorted.filter(isKind("HTTPRoute")),
     accessPolicies: sorted.filter(isKind("AccessPolicy")),
@@ -44,6 +53,10 @@ export function objectOfKind<K extends Manifest["kind"]>(
 
 export function keyOf({ manifest }: SourceObject): ObjectKey {
   return objectKey(objectRef(manifest));
+}
+
+export function nodeIdOf({ metadata: { namespace, name } }: Workload): NodeId {
+  return `${namespace}/${name}`;
 }
 
 export function serviceKey(namespace: string, name: string): ObjectKey {

@@ -1,8 +1,7 @@
-import { objectRef, type Service, type SourceObject } from "@hedgerow/manifest";
+import { objectRef, type Service, type SourceObject, type Workload } from "@hedgerow/manifest";
 import { serviceAccountId } from "@hedgerow/policy";
 import type { NodeId, Origin } from "../snapshot/snapshot.ts";
-import { compareText } from "./catalog.ts";
-import type { AcceptedWorkload } from "./inbound.ts";
+import { compareText, nodeIdOf, type WorkloadsByNamespace } from "./catalog.ts";
 import type { Endpoint, ServicePort, ServicePortId } from "./model.ts";
 
 /** The port of a Service that a reference means, or the reason why it means none. */
@@ -36,49 +35,55 @@ export function servicePortId(namespace: string, service: string, port: number):
   return `${namespace}/${service}/${port}`;
 }
 
-/** Workloads of the Service's namespace that carry its selector; an empty selector selects none, as in Kubernetes. */
+/** Workloads of the Service's namespace that carry its selector, all of it. */
 export function selectedBy(
   { metadata: { namespace }, spec: { selector } }: Service,
-  byNamespace: ReadonlyMap<string, readonly AcceptedWorkload[]>,
-): readonly AcceptedWorkload[] {
+  workloads: WorkloadsByNamespace,
+): readonly SourceObject<Workload>[] {
   const labels = Object.entries(selector);
-  if (labels.length === 0) return [];
-  return (byNamespace.get(namespace) ?? []).filter(({ object }) =>
-    labels.every(([name, value]) => object.manifest.metadata.labels[name] === value),
+  return (workloads.get(namespace) ?? []).filter(({ manifest }) =>
+    labels.every(([name, value]) => manifest.metadata.labels[name] === value),
+  );
+}
+
+/** The inbound ports of a selected workload that a Service port leads to. */
+export function inboundOf(
+  { spec }: Workload,
+  { port, targetPort = port }: Service["spec"]["ports"][number],
+): readonly Workload["spec"]["inbound"][number][] {
+  return spec.inbound.filter(({ name, appPort }) =>
+    typeof targetPort === "string" ? name === targetPort : appPort === targetPort,
   );
 }
 
 /** Every port of a Service with the workloads behind it; routes are attached elsewhere. */
 export function servicePorts(
-  object: SourceObject<Service>,
-  byNamespace: ReadonlyMap<string, readonly AcceptedWorkload[]>,
+  { manifest }: SourceObject<Service>,
+  workloads: WorkloadsByNamespace,
   ready: ReadonlySet<NodeId>,
   trustDomain: string,
 ): readonly ServicePort[] {
-  const { metadata, spec } = object.manifest;
-  const selected = selectedBy(object.manifest, byNamespace);
-  return spec.ports.map(({ port, targetPort = port }, index): ServicePort => {
+  const { metadata, spec } = manifest;
+  const selected = selectedBy(manifest, workloads);
+  return spec.ports.map((servicePort, index): ServicePort => {
     const spiffeIds = new Set<string>();
     const identityOrigins: Origin[] = [];
     const endpoints: Endpoint[] = [];
     for (const workload of selected) {
-      const inbound = workload.inbound.find(({ appPort }) => appPort === targetPort);
+      // Two of its ports may lead to one application: one endpoint is enough.
+      const [inbound] = inboundOf(workload.manifest, servicePort);
       if (inbound === undefined) continue;
-      const { manifest } = workload.object;
-      const ref = objectRef(manifest);
-      spiffeIds.add(serviceAccountId(trustDomain, ref.namespace, manifest.spec.serviceAccount));
-      identityOrigins.push({ object: ref, path: ["spec", "serviceAccount"] });
-      if (!ready.has(workload.nodeId)) continue;
-      endpoints.push({
-        nodeId: workload.nodeId,
-        address: manifest.spec.address,
-        port: inbound.port,
-        origin: { object: ref, path: ["spec", "address"] },
-      });
+      const { address, serviceAccount } = workload.manifest.spec;
+      const object = objectRef(workload.manifest);
+      const nodeId = nodeIdOf(workload.manifest);
+      spiffeIds.add(serviceAccountId(trustDomain, object.namespace, serviceAccount));
+      identityOrigins.push({ object, path: ["spec", "serviceAccount"] });
+      if (ready.has(nodeId))
+        endpoints.push({ nodeId, address, port: inbound.port, origin: { object, path: ["spec", "address"] } });
     }
     return {
-      id: servicePortId(metadata.namespace, metadata.name, port),
-      origin: { object: objectRef(object.manifest), path: ["spec", "ports", index] },
+      id: servicePortId(metadata.namespace, metadata.name, servicePort.port),
+      origin: { object: objectRef(manifest), path: ["spec", "ports", index] },
       spiffeIds: [...spiffeIds].toSorted(compareText),
       identityOrigins,
       endpoints,

@@ -2,7 +2,6 @@ import { type ObjectKey, objectRef, type Service, type SourceObject, type Worklo
 import type { Origin } from "../snapshot/snapshot.ts";
 import { serviceKey } from "./catalog.ts";
 import type { Finding } from "./finding.ts";
-import { type AcceptedWorkload, isLoopback } from "./inbound.ts";
 import type { Upstream } from "./model.ts";
 import { portMessage, resolvePort, servicePortId } from "./service-ports.ts";
 
@@ -20,18 +19,17 @@ export interface ResolvedUpstreams {
  * without such a version the others flow.
  */
 export function resolveUpstreams(
-  workload: AcceptedWorkload,
+  workload: SourceObject<Workload>,
   last: SourceObject<Workload> | undefined,
   services: Services,
 ): ResolvedUpstreams {
-  const current = lookUp(workload.object, services);
-  if (current.findings.length === 0)
-    return { ...withoutConflicts(workload, current.upstreams), resolved: workload.object };
+  const current = lookUp(workload, services);
+  if (current.findings.length === 0) return { ...withoutRepeats(current.upstreams), resolved: workload };
   const previous = last === undefined ? undefined : lookUp(last, services);
   const held = previous !== undefined && previous.findings.length === 0;
   const upstreams = held ? previous.upstreams.map((upstream) => atList(upstream)) : current.upstreams;
   const consequence = held ? "the upstreams stay as they last resolved" : "the other upstreams flow";
-  const { upstreams: kept, findings } = withoutConflicts(workload, upstreams);
+  const { upstreams: kept, findings } = withoutRepeats(upstreams);
   return {
     upstreams: kept,
     findings: [
@@ -71,29 +69,18 @@ function lookUp({ manifest }: SourceObject<Workload>, services: Services) {
   return { upstreams, findings };
 }
 
-// Two listeners cannot have one name or one socket, and Envoy cannot bind where the application listens.
-function withoutConflicts({ object: { manifest }, inbound }: AcceptedWorkload, upstreams: readonly Upstream[]) {
-  const taken = new Map<number, string>(manifest.spec.inbound.map(({ appPort }) => [appPort, "the application"]));
-  if (isLoopback(manifest.spec.address)) for (const { port } of inbound) taken.set(port, `inbound port ${port}`);
+// A service port has one listener in a sidecar, named after it.
+function withoutRepeats(upstreams: readonly Upstream[]) {
   const seen = new Set<string>();
   const findings: Finding[] = [];
-  const kept = upstreams.filter(({ service, localPort, origin }) => {
-    const holder = taken.get(localPort);
-    if (holder === undefined && !seen.has(service)) {
-      taken.set(localPort, `the upstream ${service}`);
+  const kept = upstreams.filter(({ service, origin: { object, path } }) => {
+    if (!seen.has(service)) {
       seen.add(service);
       return true;
     }
-    findings.push({
-      object: origin.object,
-      path: [...origin.path, holder === undefined ? "service" : "localPort"],
-      condition: "Accepted",
-      reason: holder === undefined ? "DuplicateUpstream" : "PortConflict",
-      message:
-        holder === undefined
-          ? `${service} is already an upstream of this workload, so this one is not opened`
-          : `127.0.0.1 port ${localPort} is already taken by ${holder}, so this upstream is not opened`,
-    });
+    const message = `${service} is already an upstream of this workload, so this one is not opened`;
+    const reason = "DuplicateUpstream";
+    findings.push({ object, path: [...path, "service"], condition: "Accepted", reason, message });
     return false;
   });
   return { upstreams: kept, findings };
