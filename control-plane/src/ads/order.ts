@@ -22,7 +22,8 @@
 // - a refused route or listener keeps its old version and with it the clusters that this names;
 // - a NACK that blames nobody is retried one resource at a time, until the guilty one stands alone.
 // The cost: a listener whose route names a cluster that was never accepted gets no route at all, and Envoy waits out its
-// initial_fetch_timeout. A client that never subscribes to clusters gets no routes.
+// initial_fetch_timeout. A client that never subscribes to clusters gets no routes, one that never subscribes to listeners
+// keeps its clusters.
 import {
   ADS_TYPE_URLS,
   type AdsTypeUrl,
@@ -107,7 +108,9 @@ function* desired(
 /** What to say of an assignment that the snapshot has not; a warming cluster must hear something. */
 function substitute(name: string, state: TypeState, types: Types, snapshot: ProxySnapshot): Resource | undefined {
   if (clusterWanted(snapshot, name)) return emptyAssignment(name);
-  if (!state.owed.has(name) || types.get(CLUSTER_TYPE_URL)?.held.has(name) !== true) return undefined;
+  const clusters = types.get(CLUSTER_TYPE_URL);
+  const isThere = clusters?.held.has(name) === true || clusters?.inFlight?.resources.has(name) === true;
+  if (!state.owed.has(name) || !isThere) return undefined;
   return state.held.get(name)?.resource ?? emptyAssignment(name);
 }
 
@@ -162,22 +165,28 @@ function mayRemove(typeUrl: string, name: string, types: Types): boolean {
   switch (typeUrl) {
     case ENDPOINT_TYPE_URL: {
       const clusters = types.get(CLUSTER_TYPE_URL);
-      return clusters?.held.has(name) !== true && clusters?.inFlight?.resources.has(name) !== true;
+      return clusters?.held.has(name) === false && clusters.inFlight?.resources.has(name) !== true;
     }
     case ROUTE_TYPE_URL:
       return !isNamed(types.get(LISTENER_TYPE_URL), ({ routes }) => routes.has(name));
-    case CLUSTER_TYPE_URL:
-      return [ROUTE_TYPE_URL, LISTENER_TYPE_URL].every(
-        (holder) => !isNamed(types.get(holder), ({ clusters }) => clusters.has(name)),
+    case CLUSTER_TYPE_URL: {
+      const listeners = types.get(LISTENER_TYPE_URL);
+      const routes = types.get(ROUTE_TYPE_URL);
+      // After a reconnect listeners and routes are unknown until the client has said what it holds.
+      const isUnsaid = (route: string) => routes?.subscription.names.has(route) !== true;
+      return (
+        !isNamed(listeners, (names) => names.clusters.has(name) || [...names.routes].some(isUnsaid)) &&
+        (routes === undefined || !isNamed(routes, (names) => names.clusters.has(name)))
       );
+    }
     default:
       return true;
   }
 }
 
-/** Whether anything that the client holds, or is about to hold, names it. */
+/** Whether anything of a type that the client holds, or is about to hold, names it; or may, as it has not said yet. */
 function isNamed(state: TypeState | undefined, names: (references: References) => boolean): boolean {
-  if (state === undefined) return false;
+  if (state === undefined) return true;
   for (const { acknowledged, resource, maybe } of state.held.values()) {
     if (acknowledged !== undefined && (resource === undefined || names(referencesOf(resource)))) return true;
     if (maybe !== undefined && names(referencesOf(maybe))) return true;

@@ -1,7 +1,7 @@
 import { type ServerOptions, status } from "@grpc/grpc-js";
 import { grpcService } from "@hedgerow/proto";
 import { AggregatedDiscoveryService } from "@hedgerow/proto/envoy/service/discovery/v3/ads";
-import type { Logger } from "pino";
+import type { Logger } from "../logger.ts";
 import type { MeshSnapshot, NodeId } from "../snapshot/snapshot.ts";
 import { Departed } from "./departed.ts";
 import { Pacer } from "./pacer.ts";
@@ -92,7 +92,7 @@ export class AdsServer {
   /** Calls back soon after states() has changed, once for changes close together. Returns how to stop that. */
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return () => void this.#listeners.delete(listener);
   }
 
   /** Ends every stream with UNAVAILABLE and takes no more. */
@@ -103,8 +103,9 @@ export class AdsServer {
     clearTimeout(this.#notification);
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  [Symbol.asyncDispose](): Promise<void> {
     this.close();
+    return Promise.resolve();
   }
 
   #accept(call: AdsCall): void {
@@ -120,7 +121,7 @@ export class AdsServer {
     const stream = new AdsStream(call, peer, {
       pacer: this.#pacer,
       logger: this.#logger,
-      now: this.#options.now,
+      now: () => this.#options.now(),
       opened: (opened) => this.#opened(opened),
       changed: () => this.#notify(),
       closed: (closed) => this.#closed(closed),

@@ -5,7 +5,7 @@ import type {
   DeltaDiscoveryRequest,
   DeltaDiscoveryResponseSchema,
 } from "@hedgerow/proto/envoy/service/discovery/v3/discovery";
-import type { Logger } from "pino";
+import type { Logger } from "../logger.ts";
 import type { NodeId, ProxySnapshot } from "../snapshot/snapshot.ts";
 import { encodeResponse } from "./encode.ts";
 import type { Pacer } from "./pacer.ts";
@@ -63,9 +63,11 @@ export class AdsStream {
     this.#watch(FIRST_REQUEST_MS, "no request came");
     call.on("data", (message: DeltaDiscoveryRequest) => this.#receive(message));
     // The peer closed its side, reset the stream, or is gone.
-    call.on("end", () => this.#close() && call.end());
-    call.on("cancelled", () => this.#close());
-    call.on("error", () => this.#close());
+    call.on("end", () => {
+      if (this.#close()) call.end();
+    });
+    call.on("cancelled", () => void this.#close());
+    call.on("error", () => void this.#close());
   }
 
   /** The newest snapshot for this node. */
@@ -150,7 +152,7 @@ export class AdsStream {
         break;
       case "rejected":
         this.#logger.warn(
-          { type_url: effect.typeUrl, nonce: effect.nonce, resources: effect.blamed, message: effect.message },
+          { type_url: effect.typeUrl, nonce: effect.nonce, resources: effect.blamed, error_message: effect.message },
           "Response rejected",
         );
         this.#owner.changed();

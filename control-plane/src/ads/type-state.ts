@@ -96,8 +96,10 @@ export function reject(
     if (held.get(name)?.maybe?.version === resource.version) settleAsBefore(held, name, before);
   }
   for (const name of removed) {
-    const { acknowledged, resource } = held.get(name) ?? {};
-    held.set(name, { acknowledged, resource, settled: false });
+    const before = held.get(name);
+    // One that was not held was the answer to a subscription; the client still waits for it.
+    if (before === undefined) state.owed.add(name);
+    else held.set(name, { acknowledged: before.acknowledged, resource: before.resource, settled: false });
     if (resources.size === 0) refusedRemovals.add(name);
   }
   state.inFlight = undefined;
