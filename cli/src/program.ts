@@ -75,7 +75,7 @@ export function createProgram(session: Session): Command {
     .configureOutput({
       writeOut: (text) => stdout.write(text),
       writeErr: (text) => stderr.write(text),
-      outputError: (text, write) => write(text.replace(/^error: /, "hedgerow: ")),
+      outputError: (text, write) => write(text.replace(/^error: /, "hedgerow: ").replace("\n(Did", " (did")),
       getOutHelpWidth: () => Math.min(stdout.columns ?? MAX_HELP_COLUMNS, MAX_HELP_COLUMNS),
       getErrHelpWidth: () => Math.min(stderr.columns ?? MAX_HELP_COLUMNS, MAX_HELP_COLUMNS),
       getOutHasColors: () => session.paint(program) === coloured,

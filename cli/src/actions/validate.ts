@@ -1,13 +1,36 @@
 import type { Command } from "commander";
 import type { ValidateOptions } from "../commands/validate.ts";
-import { CliError, type ExitCode } from "../errors.ts";
+import { type ExitCode, exitCodes } from "../errors.ts";
+import { type Checked, checkManifests } from "../manifests/check.ts";
+import { readManifests } from "../manifests/read.ts";
+import { renderDocument } from "../screen/document.ts";
+import { renderValidation } from "../screen/validation.ts";
 import type { Session } from "../session.ts";
 
 export async function validate(
-  _s: Session,
-  _c: Command,
-  _p: readonly string[],
-  _o: ValidateOptions,
+  session: Session,
+  command: Command,
+  paths: readonly string[],
+  { strict = false }: ValidateOptions,
 ): Promise<ExitCode> {
-  throw new CliError("usage", "not yet");
+  const format = session.format(command);
+  const files = await readManifests(paths.length === 0 ? ["."] : paths, () => session.host.readStdin());
+  const checked = checkManifests(files);
+  session.print(
+    format === "table"
+      ? renderValidation(checked, files.length, session.paint(command))
+      : renderDocument(viewValidation(checked, files.length), format),
+  );
+  const isBad = checked.problems.length > 0 || (strict && checked.warnings.length > 0);
+  return isBad ? exitCodes.bad : exitCodes.ok;
+}
+
+/** The stable shape of `hedgerow validate -o json|yaml` (docs/cli.md). */
+function viewValidation({ objects, problems, warnings }: Checked, files: number) {
+  return {
+    files,
+    objects: objects.length,
+    problems: problems.map(({ position, field, code, message }) => ({ position, field, code, message })),
+    warnings: warnings.map(({ position, field, reason, message }) => ({ position, field, reason, message })),
+  };
 }

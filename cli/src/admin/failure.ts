@@ -50,6 +50,13 @@ function describeNodeFailure(code: string, endpoint: Endpoint, cause: unknown): 
       `the control plane at ${name} did not accept ${endpoint.cert} (${code}): make a new one with \`hedgerow certificate create\``,
       { cause },
     );
+  // A TLS 1.3 server judges our certificate after we are through: Node's then hangs up without an alert.
+  if (code === "ECONNRESET")
+    return new CliError(
+      "refused",
+      `${name} closed the connection: is it the admin port, and does it trust ${endpoint.cert}?`,
+      { cause },
+    );
   if (/CERT|SIGNATURE|ISSUER|CRL|^ERR_(SSL|TLS)_/.test(code))
     return new CliError(
       "refused",

@@ -1,4 +1,4 @@
-import { X509Certificate } from "node:crypto";
+import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { PeerCertificate, SecureContextOptions } from "node:tls";
 import { CliError } from "../errors.ts";
@@ -26,6 +26,8 @@ export function readClientTls(endpoint: Extract<Endpoint, { kind: "server" }>, n
   const ca = readPem("--ca", endpoint.ca);
   const own = parseCertificate("--cert", endpoint.cert, cert);
   const root = parseCertificate("--ca", endpoint.ca, ca);
+  if (!own.checkPrivateKey(parseKey(endpoint.key, key)))
+    throw new CliError("usage", `${endpoint.key} is not the key of ${endpoint.cert}`);
   if (own.validToDate.getTime() <= nowMs)
     throw new CliError(
       "refused",
@@ -62,5 +64,13 @@ function parseCertificate(option: string, path: string, pem: string): X509Certif
     return new X509Certificate(pem);
   } catch (error) {
     throw new CliError("usage", `${option} ${path} holds no PEM certificate`, { cause: error });
+  }
+}
+
+function parseKey(path: string, pem: string): KeyObject {
+  try {
+    return createPrivateKey(pem);
+  } catch (error) {
+    throw new CliError("usage", `--key ${path} holds no PEM private key`, { cause: error });
   }
 }

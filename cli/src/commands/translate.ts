@@ -1,15 +1,15 @@
+import type { TypeName } from "@hedgerow/control-plane";
 import { type Command, Option } from "commander";
 import type { Session } from "../session.ts";
 import { examples } from "./examples.ts";
 
-export const resourceTypes = ["listeners", "routes", "clusters", "endpoints", "workload-config"] as const;
-export type ResourceType = (typeof resourceTypes)[number];
+const typeNames = ["listeners", "routes", "clusters", "endpoints", "workload-configs"] as const satisfies TypeName[];
 
 /** What a person wrote behind `translate`. */
 export interface TranslateOptions {
   readonly proxy: string;
   readonly file: readonly string[];
-  readonly type?: ResourceType;
+  readonly type?: TypeName;
 }
 
 export function addTranslate(program: Command, session: Session): void {
@@ -22,7 +22,7 @@ export function addTranslate(program: Command, session: Session): void {
     )
     .requiredOption("--proxy <namespace/name>", "the Workload whose sidecar it is")
     .requiredOption("-f, --file <path...>", "manifests: files, directories, or - for standard input")
-    .addOption(new Option("--type <type>", "only these resources").choices(resourceTypes))
+    .addOption(new Option("--type <type>", "only these resources").choices(typeNames))
     .addHelpText(
       "after",
       examples(
