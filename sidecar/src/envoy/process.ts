@@ -1,0 +1,231 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { closeSync, openSync } from "node:fs";
+import { readdir, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { backoffMs } from "../backoff.ts";
+import { messageOf } from "../errors.ts";
+import type { Logger } from "../logger.ts";
+import type { EnvoyAdmin } from "./admin.ts";
+import { findByArgument, runsWith } from "./proc.ts";
+
+const RESTART_BACKOFF = { baseMs: 100, maxMs: 10_000 };
+/** An Envoy that ran this long did not fail at starting. */
+const HEALTHY_AFTER_MS = 30_000;
+/** How soon the end of an adopted Envoy is noticed at the latest; the end of its ADS stream is noticed at once. */
+const WATCH_MS = 500;
+/** How long Envoy may take to end after SIGTERM. */
+const TERMINATE_MS = 5_000;
+/** Callers need a moment to hear that this endpoint is gone; until then even an idle Envoy may be called. */
+const LEAST_DRAIN_MS = 1_000;
+/** How long connections of an Envoy with an outdated bootstrap may finish. */
+const REPLACE_DRAIN_MS = 5_000;
+
+/** Names in the run directory. */
+const BOOTSTRAP_PREFIX = "envoy-bootstrap-";
+export const ACCESS_LOG = "envoy-access.log";
+export const ENVOY_LOG = "envoy.log";
+const PID_FILE = "envoy.pid";
+
+/** Starts, adopts, watches and stops the one Envoy of a run directory. It outlives the agent: own process group, no pipes. */
+export class EnvoyProcess {
+  readonly #binary: string;
+  readonly #arguments: readonly string[];
+  readonly #bootstrap: string;
+  readonly #bootstrapPath: string;
+  readonly #runDirectory: string;
+  readonly #admin: EnvoyAdmin;
+  readonly #random: () => number;
+  readonly #logger: Logger;
+  #pid: number | undefined;
+  #restarts = 0;
+  #look: () => void = () => undefined;
+
+  constructor(options: {
+    readonly binary: string;
+    /** Worker threads. */
+    readonly concurrency: number;
+    /** From buildBootstrap. */
+    readonly bootstrap: string;
+    readonly runDirectory: string;
+    readonly admin: EnvoyAdmin;
+    readonly random: () => number;
+    readonly logger: Logger;
+  }) {
+    this.#binary = options.binary;
+    this.#bootstrap = options.bootstrap;
+    this.#runDirectory = options.runDirectory;
+    this.#admin = options.admin;
+    this.#random = options.random;
+    this.#logger = options.logger;
+    const flags = [
+      "--concurrency",
+      String(options.concurrency),
+      // Restarts go through the relay; shared memory and base ids would only collide.
+      "--disable-hot-restart",
+      // A listener that changed lets its streams end for as long as a workload may ask to drain.
+      "--drain-time-s",
+      "600",
+      "--drain-strategy",
+      "immediate",
+      "--log-level",
+      "warning",
+    ];
+    // The path names the whole of what Envoy was started with, so that a command line alone tells whether to adopt it.
+    const digest = createHash("sha256")
+      .update(JSON.stringify([options.binary, flags, options.bootstrap]))
+      .digest("hex")
+      .slice(0, 12);
+    this.#bootstrapPath = join(options.runDirectory, `${BOOTSTRAP_PREFIX}${digest}.json`);
+    this.#arguments = ["--config-path", this.#bootstrapPath, ...flags];
+  }
+
+  /** Of the Envoy that runs now. */
+  get pid(): number | undefined {
+    return this.#pid;
+  }
+
+  /** Starts after the first, since the agent started. */
+  get restarts(): number {
+    return this.#restarts;
+  }
+
+  /** Says that Envoy may just have ended. */
+  lookNow(): void {
+    this.#look();
+  }
+
+  /** Adopts or starts Envoy and keeps it running until the signal aborts; Envoy then runs on. */
+  async run(signal: AbortSignal): Promise<void> {
+    await writeFile(this.#bootstrapPath, this.#bootstrap, { mode: 0o600 });
+    await this.#removeOldBootstraps();
+    this.#pid = await this.#adopt();
+    let failures = 0;
+    while (!signal.aborted) {
+      const startedMs = performance.now();
+      if (this.#pid === undefined) await this.#start();
+      await this.#ended(signal);
+      if (signal.aborted) return;
+      failures = performance.now() - startedMs >= HEALTHY_AFTER_MS ? 0 : failures;
+      const delayMs = backoffMs(failures, RESTART_BACKOFF, this.#random());
+      failures += 1;
+      this.#restarts += 1;
+      this.#logger.error({ pid: this.#pid, restart_in_ms: Math.round(delayMs) }, "Envoy ended, starting it again");
+      this.#pid = undefined;
+      await pause(delayMs, signal);
+    }
+  }
+
+  /** SIGTERM, and SIGKILL where that does not do. To be called after `run` has ended. */
+  async stop(): Promise<void> {
+    if (this.#pid !== undefined) await this.#terminate(this.#pid, this.#bootstrapPath);
+    this.#pid = undefined;
+    await rm(join(this.#runDirectory, PID_FILE), { force: true });
+  }
+
+  /** Asks every peer to leave and waits until they have, at most `limitMs`. */
+  async drain(limitMs: number): Promise<void> {
+    const deadlineMs = performance.now() + limitMs;
+    try {
+      await this.#admin.drainListeners();
+      await sleep(Math.min(LEAST_DRAIN_MS, limitMs));
+      while (performance.now() < deadlineMs && (await this.#admin.activeConnections()) > 0) await sleep(100);
+    } catch (error) {
+      // An Envoy that does not answer has nothing left to drain politely.
+      this.#logger.warn({ error: messageOf(error) }, "Could not drain Envoy");
+    }
+  }
+
+  async #adopt(): Promise<number | undefined> {
+    const running = await findByArgument(join(this.#runDirectory, BOOTSTRAP_PREFIX));
+    let adopted: number | undefined;
+    for (const { pid, argument } of running) {
+      if (argument === this.#bootstrapPath && adopted === undefined) {
+        adopted = pid;
+        continue;
+      }
+      this.#logger.warn({ pid }, "Replacing an Envoy that was started differently");
+      await this.drain(REPLACE_DRAIN_MS);
+      await this.#terminate(pid, argument);
+    }
+    if (adopted === undefined) return undefined;
+    this.#logger.info({ pid: adopted }, "Adopted a running Envoy");
+    await this.#writePid(adopted);
+    return adopted;
+  }
+
+  async #start(): Promise<void> {
+    const access = openSync(join(this.#runDirectory, ACCESS_LOG), "a", 0o600);
+    const log = openSync(join(this.#runDirectory, ENVOY_LOG), "a", 0o600);
+    let child: ChildProcess;
+    try {
+      child = spawn(this.#binary, this.#arguments, { detached: true, stdio: ["ignore", access, log] });
+    } finally {
+      closeSync(access);
+      closeSync(log);
+    }
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    child.once("spawn", () => resolve(undefined));
+    child.once("error", (error) => {
+      this.#logger.error({ error: error.message, binary: this.#binary }, "Could not start Envoy");
+      resolve(undefined);
+    });
+    child.once("exit", (exitCode, signalName) => {
+      this.#logger.warn({ pid: child.pid, exit_code: exitCode, signal: signalName }, "Envoy exited");
+      this.#look();
+    });
+    await promise;
+    child.unref();
+    this.#pid = child.pid;
+    if (child.pid === undefined) return;
+    await this.#writePid(child.pid);
+    this.#logger.info({ pid: child.pid }, "Started Envoy");
+  }
+
+  async #ended(signal: AbortSignal): Promise<void> {
+    while (this.#pid !== undefined && !signal.aborted && (await runsWith(this.#pid, this.#bootstrapPath))) {
+      const woken = new AbortController();
+      this.#look = () => woken.abort();
+      await pause(WATCH_MS, AbortSignal.any([signal, woken.signal]));
+    }
+  }
+
+  async #terminate(pid: number, argument: string): Promise<void> {
+    const deadlineMs = performance.now() + TERMINATE_MS;
+    let sent: "SIGTERM" | "SIGKILL" | undefined;
+    while (await runsWith(pid, argument)) {
+      const due = performance.now() < deadlineMs ? "SIGTERM" : "SIGKILL";
+      if (sent !== due) signalProcess(pid, due);
+      sent = due;
+      await sleep(50);
+    }
+  }
+
+  async #writePid(pid: number): Promise<void> {
+    await writeFile(join(this.#runDirectory, PID_FILE), `${pid}\n`, { mode: 0o600 });
+  }
+
+  async #removeOldBootstraps(): Promise<void> {
+    for (const name of await readdir(this.#runDirectory)) {
+      const path = join(this.#runDirectory, name);
+      if (name.startsWith(BOOTSTRAP_PREFIX) && path !== this.#bootstrapPath) await rm(path, { force: true });
+    }
+  }
+}
+
+function signalProcess(pid: number, name: "SIGTERM" | "SIGKILL"): void {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // It ended by itself in the meantime.
+  }
+}
+
+async function pause(delayMs: number, signal: AbortSignal): Promise<void> {
+  try {
+    await sleep(delayMs, undefined, { signal });
+  } catch {
+    // Woken early: the caller looks for itself.
+  }
+}

@@ -1,0 +1,62 @@
+import { createHash, X509Certificate } from "node:crypto";
+import { connect } from "node:tls";
+import { messageOf, SidecarError } from "../errors.ts";
+
+const TIMEOUT_MS = 10_000;
+/** A control plane presents its leaf and a root or two; a chain without end is somebody's joke. */
+const MAX_CHAIN = 10;
+
+/**
+ * Asks the enrolment port for its certificate chain and returns, as PEM, the root in it whose digest the join token names.
+ * Nothing is verified on this connection and nothing secret is sent over it: whoever answers gains an empty handshake.
+ *
+ * Errors: control_plane_untrusted (no certificate in the chain has such a digest); connection errors as they come.
+ */
+export async function fetchTrustedRoot(
+  target: { readonly host: string; readonly port: number },
+  rootDigests: ReadonlySet<string>,
+  signal: AbortSignal,
+): Promise<string> {
+  const chain = await presentedChain(target, AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]));
+  const digests = chain.map((certificate) => createHash("sha256").update(certificate.raw).digest("hex"));
+  const root = chain.find((_, index) => rootDigests.has(digests[index] ?? ""));
+  if (root === undefined) {
+    const presented = digests.map((digest) => digest.slice(0, 16)).join(", ");
+    throw new SidecarError(
+      "control_plane_untrusted",
+      `the control plane at ${target.host}:${target.port} does not present a root that the join token names (presented: ${presented})`,
+    );
+  }
+  return root.toString();
+}
+
+async function presentedChain(
+  { host, port }: { readonly host: string; readonly port: number },
+  signal: AbortSignal,
+): Promise<X509Certificate[]> {
+  const { promise, resolve, reject } = Promise.withResolvers<X509Certificate[]>();
+  const socket = connect({ host, port, rejectUnauthorized: false, ALPNProtocols: ["h2"] });
+  const abort = () => {
+    reject(new Error(`no TLS handshake with ${host}:${port}: ${messageOf(signal.reason)}`));
+  };
+  signal.addEventListener("abort", abort, { once: true });
+  socket.once("error", reject);
+  socket.once("close", () => reject(new Error(`connection to ${host}:${port} closed during the TLS handshake`)));
+  socket.once("secureConnect", () => {
+    const chain: X509Certificate[] = [];
+    let next = socket.getPeerCertificate(true);
+    // The root links to itself.
+    while (next?.raw !== undefined && chain.length < MAX_CHAIN) {
+      chain.push(new X509Certificate(next.raw));
+      if (next.issuerCertificate === next) break;
+      next = next.issuerCertificate;
+    }
+    resolve(chain);
+  });
+  try {
+    return await promise;
+  } finally {
+    signal.removeEventListener("abort", abort);
+    socket.destroy();
+  }
+}

@@ -1,0 +1,1 @@
+export { type BootstrapInput, buildBootstrap } from "./envoy/bootstrap.ts";

@@ -1,0 +1,111 @@
+import { createServer, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { messageOf } from "../errors.ts";
+import type { Logger } from "../logger.ts";
+import type { Readiness } from "../ready/readiness.ts";
+import { mergePages } from "./merge.ts";
+
+const APP_TIMEOUT_MS = 2_000;
+const MAX_APP_BYTES = 8 * 1024 * 1024;
+
+/** HTTP for scrapers and probes: /metrics (agent, Envoy and application in one page), /readyz, /healthz. */
+export class MetricsServer {
+  readonly #listen: { readonly host: string; readonly port: number };
+  readonly #agentPage: () => string;
+  readonly #envoyPage: () => Promise<string>;
+  readonly #appUrl: string | undefined;
+  readonly #readiness: () => Readiness;
+  readonly #logger: Logger;
+  readonly #server: Server;
+
+  constructor(options: {
+    readonly listen: { readonly host: string; readonly port: number };
+    readonly agentPage: () => string;
+    /** Rejects when Envoy does not answer. */
+    readonly envoyPage: () => Promise<string>;
+    readonly appUrl: string | undefined;
+    readonly readiness: () => Readiness;
+    readonly logger: Logger;
+  }) {
+    this.#listen = options.listen;
+    this.#agentPage = options.agentPage;
+    this.#envoyPage = options.envoyPage;
+    this.#appUrl = options.appUrl;
+    this.#readiness = options.readiness;
+    this.#logger = options.logger;
+    this.#server = createServer({ requestTimeout: 5_000 }, (request, response) => {
+      this.#route(request.url ?? "", response).catch((error: unknown) => {
+        this.#logger.error({ error: messageOf(error) }, "Metrics request failed");
+        response.destroy();
+      });
+    });
+  }
+
+  /** Listens and returns the address, host:port. */
+  async start(): Promise<string> {
+    const { promise, resolve, reject } = Promise.withResolvers<undefined>();
+    this.#server.once("error", reject);
+    this.#server.listen(this.#listen.port, this.#listen.host, () => resolve(undefined));
+    await promise;
+    const { address, family, port } = this.#server.address() as AddressInfo;
+    return family === "IPv6" ? `[${address}]:${port}` : `${address}:${port}`;
+  }
+
+  stop(): void {
+    this.#server.close();
+    this.#server.closeAllConnections();
+  }
+
+  async #route(url: string, response: ServerResponse): Promise<void> {
+    switch (url.split("?", 1)[0]) {
+      case "/metrics":
+        return answer(response, 200, await this.#page(), "text/plain; version=0.0.4; charset=utf-8");
+      case "/readyz": {
+        const { ready, reason } = this.#readiness();
+        return answer(response, ready ? 200 : 503, ready ? "ready\n" : `not ready: ${reason}\n`);
+      }
+      case "/healthz":
+        return answer(response, 200, "ok\n");
+      default:
+        return answer(response, 404, "not found: try /metrics, /readyz or /healthz\n");
+    }
+  }
+
+  async #page(): Promise<string> {
+    const [envoy, app] = await Promise.all([
+      this.#optional("envoy", this.#envoyPage),
+      this.#optional("application", async () => await this.#appPage()),
+    ]);
+    const { text, dropped } = mergePages([this.#agentPage(), envoy, app]);
+    if (dropped.length > 0) this.#logger.debug({ families: dropped }, "Dropped metric families of the same name");
+    return text;
+  }
+
+  /** A source that does not answer leaves the others' metrics. */
+  async #optional(source: string, page: () => Promise<string>): Promise<string> {
+    try {
+      return await page();
+    } catch (error) {
+      this.#logger.debug({ source, error: messageOf(error) }, "Source of metrics does not answer");
+      return "";
+    }
+  }
+
+  async #appPage(): Promise<string> {
+    if (this.#appUrl === undefined) return "";
+    const answered = await fetch(this.#appUrl, { signal: AbortSignal.timeout(APP_TIMEOUT_MS) });
+    if (!answered.ok || answered.body === null) throw new Error(`answers ${answered.status}`);
+    const chunks: Uint8Array[] = [];
+    let bytes = 0;
+    for await (const chunk of answered.body) {
+      bytes += chunk.length;
+      if (bytes > MAX_APP_BYTES) throw new Error(`page is over ${MAX_APP_BYTES} bytes`);
+      chunks.push(chunk);
+    }
+    return Buffer.concat(chunks).toString("utf8");
+  }
+}
+
+function answer(response: ServerResponse, statusCode: number, body: string, contentType = "text/plain"): void {
+  response.writeHead(statusCode, { "content-type": contentType }).end(body);
+}

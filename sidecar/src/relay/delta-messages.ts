@@ -1,0 +1,62 @@
+import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+
+/** One xDS resource: its version and the wire bytes of envoy.service.discovery.v3.Resource, which nothing here decodes. */
+export interface HeldResource {
+  readonly name: string;
+  readonly version: string;
+  readonly encoded: Uint8Array;
+}
+
+/** A DeltaDiscoveryResponse of the control plane, resources still encoded. */
+export interface UpstreamResponse {
+  readonly typeUrl: string;
+  readonly nonce: string;
+  readonly resources: readonly HeldResource[];
+  readonly removed: readonly string[];
+}
+
+/** A DeltaDiscoveryRequest to the control plane, without its node. */
+export interface UpstreamRequest {
+  readonly typeUrl: string;
+  readonly subscribe: readonly string[];
+  readonly unsubscribe: readonly string[];
+  readonly initialVersions: Readonly<Record<string, string>>;
+  /** Empty unless this acknowledges or refuses a response. */
+  readonly responseNonce: string;
+  /** Present on a NACK: Envoy's words, cut. */
+  readonly error: string | undefined;
+}
+
+/** A DeltaDiscoveryRequest of Envoy. */
+export interface EnvoyRequest {
+  readonly typeUrl: string;
+  readonly subscribe: readonly string[];
+  readonly unsubscribe: readonly string[];
+  readonly initialVersions: Readonly<Record<string, string>>;
+  readonly responseNonce: string;
+  readonly error: string | undefined;
+}
+
+/** A DeltaDiscoveryResponse to Envoy. */
+export interface EnvoyResponse {
+  readonly typeUrl: string;
+  readonly nonce: string;
+  readonly resources: readonly HeldResource[];
+  readonly removed: readonly string[];
+}
+
+// Field numbers of envoy.service.discovery.v3.DeltaDiscoveryResponse.
+const RESOURCES = 2;
+const TYPE_URL = 4;
+const NONCE = 5;
+const REMOVED_RESOURCES = 6;
+
+/** The wire bytes of a DeltaDiscoveryResponse around resources that stay as they came. */
+export function encodeEnvoyResponse(response: EnvoyResponse): Uint8Array {
+  const writer = new BinaryWriter();
+  for (const { encoded } of response.resources) writer.tag(RESOURCES, WireType.LengthDelimited).bytes(encoded);
+  writer.tag(TYPE_URL, WireType.LengthDelimited).string(response.typeUrl);
+  writer.tag(NONCE, WireType.LengthDelimited).string(response.nonce);
+  for (const name of response.removed) writer.tag(REMOVED_RESOURCES, WireType.LengthDelimited).string(name);
+  return writer.finish();
+}

@@ -1,0 +1,204 @@
+import { CLUSTER_TYPE_URL, ENDPOINT_TYPE_URL, WORKLOAD_CONFIG_TYPE_URL } from "@hedgerow/proto";
+import type { WorkloadConfig } from "@hedgerow/proto/hedgerow/agent/v1/config";
+import type { EnvoyRequest, EnvoyResponse, UpstreamRequest, UpstreamResponse } from "./delta-messages.ts";
+import { TypeRelay } from "./type-relay.ts";
+import { decodeWorkloadConfig } from "./workload-config.ts";
+
+/** More type URLs than Envoy has; a peer that asks for more is refused. */
+const MAX_TYPES = 32;
+
+/** Something that happened, for logs, metrics and the readiness probe. */
+export type RelayEvent =
+  | { readonly kind: "envoy_accepted"; readonly typeUrl: string }
+  | { readonly kind: "envoy_rejected"; readonly typeUrl: string; readonly message: string }
+  | { readonly kind: "stale_nonce"; readonly typeUrl: string }
+  | { readonly kind: "own_config_rejected"; readonly message: string };
+
+/** What the edges must do after an input, in this order. */
+export interface Effects {
+  readonly toUpstream: readonly UpstreamRequest[];
+  readonly toEnvoy: readonly EnvoyResponse[];
+  readonly events: readonly RelayEvent[];
+  /** The agent's own configuration, when it has just changed. */
+  readonly workloadConfig: WorkloadConfig | undefined;
+  /** Why the stream to the control plane, or that to Envoy, must be torn down. */
+  readonly resetUpstream: string | undefined;
+  readonly resetEnvoy: string | undefined;
+}
+
+/**
+ * The relay between one Envoy and the control plane, without its sockets. One TypeRelay a type URL of Envoy; the agent's
+ * own type beside them. Inputs in the order in which they happened; each returns what is to be sent.
+ *
+ * Envoy absent: what the control plane sends is held, the newest version a name, and stays unanswered, so that the control
+ * plane shows the proxy as behind and sends no more of that type; subscriptions are kept, however long it takes. Nothing is
+ * acknowledged that no Envoy has acknowledged.
+ */
+export class RelaySession {
+  readonly #ownName: string;
+  readonly #types = new Map<string, TypeRelay>();
+  #ownVersion: string | undefined;
+  #envoyStreams = 0;
+  #nonces = 0;
+  #envoyConnected = false;
+  #upstreamConnected = false;
+  #ownOpened = false;
+  // The effects of the input under way.
+  #toUpstream: UpstreamRequest[] = [];
+  #events: RelayEvent[] = [];
+  #workloadConfig: WorkloadConfig | undefined;
+  #resetUpstream: string | undefined;
+  #resetEnvoy: string | undefined;
+
+  /** `ownName` is the node id: the name of the one WorkloadConfig. */
+  constructor(ownName: string) {
+    this.#ownName = ownName;
+  }
+
+  /** Resources that Envoy has acknowledged, by type URL. */
+  acknowledgedCounts(): ReadonlyMap<string, number> {
+    return new Map([...this.#types].map(([typeUrl, type]) => [typeUrl, type.resourceCount]));
+  }
+
+  upstreamConnected(): Effects {
+    this.#upstreamConnected = true;
+    return this.#effects();
+  }
+
+  upstreamDisconnected(): Effects {
+    this.#upstreamConnected = false;
+    this.#ownOpened = false;
+    for (const type of this.#types.values()) type.detachUpstream();
+    return this.#effects();
+  }
+
+  fromUpstream(response: UpstreamResponse): Effects {
+    if (response.typeUrl === WORKLOAD_CONFIG_TYPE_URL) this.#takeOwn(response);
+    // A type that nobody asked for has nobody to answer it.
+    else if (this.#types.get(response.typeUrl)?.fromUpstream(response) === false) {
+      this.#resetUpstream = `too many unanswered responses of ${response.typeUrl}`;
+    }
+    return this.#effects();
+  }
+
+  /** A new stream of Envoy takes the place of any other. */
+  envoyConnected(): Effects {
+    this.#detachEnvoy();
+    this.#envoyConnected = true;
+    this.#envoyStreams += 1;
+    this.#nonces = 0;
+    return this.#effects();
+  }
+
+  envoyDisconnected(): Effects {
+    this.#detachEnvoy();
+    return this.#effects();
+  }
+
+  fromEnvoy(request: EnvoyRequest): Effects {
+    const { typeUrl } = request;
+    const type = this.#typeFor(typeUrl);
+    if (type === undefined) {
+      this.#resetEnvoy = `type ${typeUrl} is not relayed`;
+      return this.#effects();
+    }
+    const answer = type.fromEnvoy(request);
+    if (answer.kind === "ack") this.#events.push({ kind: "envoy_accepted", typeUrl });
+    if (answer.kind === "stale") this.#events.push({ kind: "stale_nonce", typeUrl });
+    if (answer.kind === "nack") this.#events.push({ kind: "envoy_rejected", typeUrl, message: answer.message });
+    return this.#effects();
+  }
+
+  /** To be called once a stream of Envoy is old enough to have repeated every subscription that it still has. */
+  envoySettled(): Effects {
+    if (this.#envoyConnected) for (const type of this.#types.values()) type.dropStaleSubscriptions();
+    return this.#effects();
+  }
+
+  #detachEnvoy(): void {
+    this.#envoyConnected = false;
+    for (const type of this.#types.values()) type.detachEnvoy();
+  }
+
+  #typeFor(typeUrl: string): TypeRelay | undefined {
+    const known = this.#types.get(typeUrl);
+    if (known !== undefined) return known;
+    if (typeUrl === "" || typeUrl === WORKLOAD_CONFIG_TYPE_URL || this.#types.size >= MAX_TYPES) return undefined;
+    const created = new TypeRelay(typeUrl);
+    this.#types.set(typeUrl, created);
+    return created;
+  }
+
+  #takeOwn(response: UpstreamResponse): void {
+    let error: string | undefined;
+    for (const resource of response.resources) {
+      if (resource.name !== this.#ownName) continue;
+      const decoded = decodeWorkloadConfig(resource.encoded);
+      if (decoded.ok) {
+        this.#ownVersion = resource.version;
+        this.#workloadConfig = decoded.value;
+      } else {
+        error = decoded.message;
+        this.#events.push({ kind: "own_config_rejected", message: error });
+      }
+    }
+    // A removal changes nothing: a workload that left the mesh keeps draining by the rules that it had.
+    this.#toUpstream.push({ ...ownRequest(), responseNonce: response.nonce, error });
+  }
+
+  #effects(): Effects {
+    const toEnvoy = this.#collectForEnvoy();
+    if (this.#upstreamConnected) {
+      if (!this.#ownOpened) {
+        this.#ownOpened = true;
+        const initialVersions = this.#ownVersion === undefined ? {} : { [this.#ownName]: this.#ownVersion };
+        this.#toUpstream.unshift({ ...ownRequest(), subscribe: [this.#ownName], initialVersions });
+      }
+      for (const type of this.#types.values()) {
+        for (let next = type.nextForUpstream(); next !== undefined; next = type.nextForUpstream()) {
+          this.#toUpstream.push(next);
+        }
+      }
+    }
+    const effects: Effects = {
+      toUpstream: this.#toUpstream,
+      toEnvoy,
+      events: this.#events,
+      workloadConfig: this.#workloadConfig,
+      resetUpstream: this.#resetUpstream,
+      resetEnvoy: this.#resetEnvoy,
+    };
+    this.#toUpstream = [];
+    this.#events = [];
+    this.#workloadConfig = undefined;
+    this.#resetUpstream = undefined;
+    this.#resetEnvoy = undefined;
+    return effects;
+  }
+
+  #collectForEnvoy(): EnvoyResponse[] {
+    if (!this.#envoyConnected) return [];
+    const responses: EnvoyResponse[] = [];
+    for (const [typeUrl, type] of this.#types) {
+      const response = type.nextForEnvoy(`${this.#envoyStreams}.${this.#nonces}`, this.#upstreamConnected);
+      if (response === undefined) continue;
+      this.#nonces += 1;
+      responses.push(response);
+      if (typeUrl === CLUSTER_TYPE_URL) {
+        this.#types.get(ENDPOINT_TYPE_URL)?.forceResend(response.resources.map(({ name }) => name));
+      }
+    }
+    return responses;
+  }
+}
+
+function ownRequest(): UpstreamRequest {
+  return {
+    typeUrl: WORKLOAD_CONFIG_TYPE_URL,
+    subscribe: [],
+    unsubscribe: [],
+    initialVersions: {},
+    responseNonce: "",
+    error: undefined,
+  };
+}
