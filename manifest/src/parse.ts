@@ -76,13 +76,18 @@ function readDocument(
   }
   const read = readValue(yaml, limits);
   const positionOf = (path: FieldPath): Position => position(nearestOffset(read.fields, path) ?? start);
-  const { ref, manifest, problems } = validate(read.value);
+  // What could not be read has been said once, and what it stands for is not known.
+  const unread = new Set(read.problems.map(({ path }) => pathKey(path)));
+  const incomplete = read.problems.some(({ code }) => code === "too_large");
+  const { ref, manifest, problems } = incomplete ? nothingValid : validate(read.value);
   const located = [
     ...read.problems.map((found) => ({ found, offset: found.offset })),
-    ...problems.map((found) => ({
-      found,
-      offset: (found.at === "name" ? read.names.get(pathKey(found.path)) : undefined) ?? offsetIn(read, found.path),
-    })),
+    ...problems
+      .filter(({ path }) => !unread.has(pathKey(path)))
+      .map((found) => ({
+        found,
+        offset: (found.at === "name" ? read.names.get(pathKey(found.path)) : undefined) ?? offsetIn(read, found.path),
+      })),
   ].sort((a, b) => a.offset - b.offset);
   if (manifest !== undefined && located.length === 0) {
     const object = { manifest, text, file, line: position(start).line, positionOf };
@@ -124,6 +129,8 @@ interface Validated {
   readonly manifest: Manifest | undefined;
   readonly problems: readonly FieldProblem[];
 }
+
+const nothingValid: Validated = { ref: undefined, manifest: undefined, problems: [] };
 
 function validate(value: YamlValue): Validated {
   if (!isMapping(value)) {

@@ -96,10 +96,14 @@ function unknownField(path: FieldPath, key: string, known: readonly string[]): D
   return near === undefined ? problem : { ...problem, meant: [...path.slice(0, -1), near] };
 }
 
-/** Of alternatives the person meant the one that they came closest to: the fewest problems, the earliest of equals. */
+/** Of alternatives the person meant the one of the type written, with the fewest problems; the earliest of equals. */
 function likeliestBranch(issue: z.core.$ZodIssueInvalidUnion, path: FieldPath): readonly Draft[] {
+  const depth = path.length;
+  const rank = (problems: readonly Draft[]) =>
+    problems.length +
+    (problems.some((problem) => problem.code === "wrong_type" && problem.path.length === depth) ? 1000 : 0);
   const branches = issue.errors.map((issues) => withoutMisspelt(issues.flatMap((inner) => problemsOf(inner, path))));
-  const [best] = branches.sort((a, b) => a.length - b.length);
+  const [best] = branches.sort((a, b) => rank(a) - rank(b));
   return best ?? [at(path, "invalid_value", `${fieldName(path)} matches more than one alternative`)];
 }
 

@@ -1,4 +1,4 @@
-import { Composer, type CST, type Document, LineCounter, Parser } from "yaml";
+import { Composer, type CST, type Document, isScalar, LineCounter, type Node, Parser } from "yaml";
 import type { ParseLimits } from "./limits.ts";
 
 /** What is wrong at an offset of a file, before positions are known. */
@@ -99,8 +99,12 @@ function composeDocument(
   const error = yaml.errors[0] ?? yaml.warnings[0];
   const problem = error && ({ offset: error.pos[0], code: "syntax", message: syntaxMessage(error) } as const);
   // Nothing but comments between two markers.
-  if (problem === undefined && yaml.contents === null) return undefined;
+  if (problem === undefined && (yaml.contents === null || isEmpty(yaml.contents))) return undefined;
   return { ...document, yaml, problem };
+}
+
+function isEmpty(node: Node): boolean {
+  return isScalar(node) && node.source === "" && node.type === "PLAIN";
 }
 
 /** Offset of the first collection that stands more than `limit` collections deep. Iterative: the composer is not. */

@@ -8,7 +8,7 @@ import type { Manifest } from "./manifest.ts";
 const distinctFields: Readonly<Record<Manifest["kind"], readonly (readonly FieldPattern[])[]>> = {
   MeshConfig: [],
   // Where the sidecar listens, on any address of the machine. Its application's ports are seen to below.
-  Workload: [["spec.inbound[].port", "spec.upstreams[].localPort"]],
+  Workload: [["spec.inbound[].port", "spec.upstreams[].localPort"], ["spec.inbound[].name"]],
   Service: [["spec.ports[].port"], ["spec.ports[].name"]],
   HTTPRoute: [["spec.rules[].name"]],
   AccessPolicy: [["spec.targetRefs[].name"], ["spec.allow[].name"]],
