@@ -22,7 +22,7 @@ export const TYPE_NAMES = {
 } as const satisfies Readonly<Record<string, AdsTypeUrl>>;
 export type TypeName = keyof typeof TYPE_NAMES;
 
-/** The resource as canonical proto JSON with Envoy's field names; maps sorted, so that equal bytes give equal text. */
+/** The resource as canonical proto JSON with Envoy's field names, in the order of its bytes. */
 export function resourceJson(resource: Resource): JsonValue {
   const message = decodeResource(resource);
   const schema = REGISTRY.getMessage(message.$typeName);

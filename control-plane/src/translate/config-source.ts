@@ -6,12 +6,17 @@ import {
   type ConfigSource,
   ConfigSourceSchema,
 } from "@hedgerow/proto/envoy/config/core/v3/config_source";
+import { ms } from "./limits.ts";
+
+// No time limit: an Envoy that has no routes, endpoints or certificates yet is not ready; it must not serve without them.
+const initialFetchTimeout = ms(0);
 
 /** From the stream that the resource itself came on. */
 export function adsSource(): ConfigSource {
   return create(ConfigSourceSchema, {
     configSourceSpecifier: { case: "ads", value: create(AggregatedConfigSourceSchema) },
     resourceApiVersion: ApiVersion.V3,
+    initialFetchTimeout,
   });
 }
 
@@ -27,5 +32,6 @@ export function sdsSource(): ConfigSource {
       },
     },
     resourceApiVersion: ApiVersion.V3,
+    initialFetchTimeout,
   });
 }
