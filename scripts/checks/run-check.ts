@@ -4,7 +4,6 @@ import { text } from "node:stream/consumers";
 
 /** A command that judges the tree: status 0 is good, and its output says what is not. */
 export interface Check {
-  readonly name: string;
   /** One of node_modules/.bin, or of the PATH. */
   readonly command: string;
   readonly args: readonly string[];
@@ -41,17 +40,17 @@ export async function runCheck({ command, args }: Check, root: string): Promise<
 
 /** Runs every check, `width` at a time in the given order, and reports each as it ends. True where all passed. */
 export async function runChecks(
-  checks: readonly Check[],
-  { root, width, report }: { root: string; width: number; report: (check: Check, result: CheckResult) => void },
+  checks: Readonly<Record<string, Check>>,
+  { root, width, report }: { root: string; width: number; report: (name: string, result: CheckResult) => void },
 ): Promise<boolean> {
-  const waiting = checks.values();
+  const waiting = Object.entries(checks).values();
   let passed = true;
   // The lanes share one iterator: each takes the next check that no other has taken.
   const lane = async () => {
-    for (const check of waiting) {
+    for (const [name, check] of waiting) {
       const result = await runCheck(check, root);
       passed &&= result.passed;
-      report(check, result);
+      report(name, result);
     }
   };
   await Promise.all(Array.from({ length: width }, lane));

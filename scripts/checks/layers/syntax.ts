@@ -21,12 +21,12 @@ export function childrenOf(node: Node): readonly Place[] {
   );
 }
 
-/** Every node below `root`, parents before children. */
+/** `root` and every node below it, in the order of the text. */
 export function* placesUnder(root: Node): Generator<Place> {
   const waiting: Place[] = [{ node: root, parent: undefined, key: "" }];
   for (let place = waiting.pop(); place !== undefined; place = waiting.pop()) {
     yield place;
-    waiting.push(...childrenOf(place.node));
+    waiting.push(...childrenOf(place.node).toReversed());
   }
 }
 
