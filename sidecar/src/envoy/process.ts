@@ -105,8 +105,7 @@ export class EnvoyProcess {
     while (!signal.aborted) {
       const startedMs = performance.now();
       if (this.#pid === undefined) await this.#start();
-      await this.#ended(signal);
-      if (signal.aborted) return;
+      if (!(await this.#ended(signal))) return;
       failures = performance.now() - startedMs >= HEALTHY_AFTER_MS ? 0 : failures;
       const delayMs = backoffMs(failures, RESTART_BACKOFF, this.#random());
       failures += 1;
@@ -183,12 +182,15 @@ export class EnvoyProcess {
     this.#logger.info({ pid: child.pid }, "Started Envoy");
   }
 
-  async #ended(signal: AbortSignal): Promise<void> {
-    while (this.#pid !== undefined && !signal.aborted && (await runsWith(this.#pid, this.#bootstrapPath))) {
+  /** True once Envoy has ended, false when the signal came first. */
+  async #ended(signal: AbortSignal): Promise<boolean> {
+    while (this.#pid !== undefined && (await runsWith(this.#pid, this.#bootstrapPath))) {
+      if (signal.aborted) return false;
       const woken = new AbortController();
       this.#look = () => woken.abort();
       await pause(WATCH_MS, AbortSignal.any([signal, woken.signal]));
     }
+    return !signal.aborted;
   }
 
   async #terminate(pid: number, argument: string): Promise<void> {

@@ -1,4 +1,4 @@
-import { createHash, X509Certificate } from "node:crypto";
+import { createHash, type X509Certificate } from "node:crypto";
 import { connect } from "node:tls";
 import { messageOf, SidecarError } from "../errors.ts";
 
@@ -44,11 +44,9 @@ async function presentedChain(
   socket.once("close", () => reject(new Error(`connection to ${host}:${port} closed during the TLS handshake`)));
   socket.once("secureConnect", () => {
     const chain: X509Certificate[] = [];
-    let next = socket.getPeerCertificate(true);
-    // The root links to itself.
-    while (next?.raw !== undefined && chain.length < MAX_CHAIN) {
-      chain.push(new X509Certificate(next.raw));
-      if (next.issuerCertificate === next) break;
+    let next = socket.getPeerX509Certificate();
+    while (next !== undefined && chain.length < MAX_CHAIN) {
+      chain.push(next);
       next = next.issuerCertificate;
     }
     resolve(chain);

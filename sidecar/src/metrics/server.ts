@@ -57,18 +57,13 @@ export class MetricsServer {
   }
 
   async #route(url: string, response: ServerResponse): Promise<void> {
-    switch (url.split("?", 1)[0]) {
-      case "/metrics":
-        return answer(response, 200, await this.#page(), "text/plain; version=0.0.4; charset=utf-8");
-      case "/readyz": {
-        const { ready, reason } = this.#readiness();
-        return answer(response, ready ? 200 : 503, ready ? "ready\n" : `not ready: ${reason}\n`);
-      }
-      case "/healthz":
-        return answer(response, 200, "ok\n");
-      default:
-        return answer(response, 404, "not found: try /metrics, /readyz or /healthz\n");
-    }
+    const [path] = url.split("?", 1);
+    if (path === "/metrics") answer(response, 200, await this.#page(), "text/plain; version=0.0.4; charset=utf-8");
+    else if (path === "/readyz") {
+      const { ready, reason } = this.#readiness();
+      answer(response, ready ? 200 : 503, ready ? "ready\n" : `not ready: ${reason}\n`);
+    } else if (path === "/healthz") answer(response, 200, "ok\n");
+    else answer(response, 404, "not found: try /metrics, /readyz or /healthz\n");
   }
 
   async #page(): Promise<string> {
@@ -97,7 +92,7 @@ export class MetricsServer {
     if (!answered.ok || answered.body === null) throw new Error(`answers ${answered.status}`);
     const chunks: Uint8Array[] = [];
     let bytes = 0;
-    for await (const chunk of answered.body) {
+    for await (const chunk of answered.body as AsyncIterable<Uint8Array>) {
       bytes += chunk.length;
       if (bytes > MAX_APP_BYTES) throw new Error(`page is over ${MAX_APP_BYTES} bytes`);
       chunks.push(chunk);

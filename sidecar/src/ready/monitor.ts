@@ -50,18 +50,20 @@ export class ReadinessMonitor {
   /** Runs until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      const readiness = assess(await this.#observe());
-      if (signal.aborted) return;
-      if (this.#tracker.observe(readiness)) {
-        this.#logger.info(readiness, "Readiness changed");
-        this.#onChange(readiness);
-      }
+      this.#take(assess(await this.#observe()), signal);
       const woken = new AbortController();
       this.#look = () => woken.abort();
       const intervalMs = this.#tracker.current.ready ? READY_INTERVAL_MS : UNREADY_INTERVAL_MS;
       await pause(LEAST_INTERVAL_MS, signal);
       await pause(intervalMs - LEAST_INTERVAL_MS, AbortSignal.any([signal, woken.signal]));
     }
+  }
+
+  #take(readiness: Readiness, signal: AbortSignal): void {
+    // Aborted while looking: what is said last is the drain's to say.
+    if (signal.aborted || !this.#tracker.observe(readiness)) return;
+    this.#logger.info(readiness, "Readiness changed");
+    this.#onChange(readiness);
   }
 
   async #observe(): Promise<Observation> {

@@ -6,6 +6,7 @@
 // that restarts, an agent that restarts and a control plane that comes back are all the same comparison.
 import { ENDPOINT_TYPE_URL } from "@hedgerow/proto";
 import type { EnvoyRequest, EnvoyResponse, HeldResource, UpstreamRequest, UpstreamResponse } from "./delta-messages.ts";
+import { composeError, entryOf, namedIn } from "./rejection.ts";
 
 const WILDCARD = "*";
 /** Tells the control plane "I know this name but cannot vouch for its content": no content hash is empty. */
@@ -180,7 +181,8 @@ export class TypeRelay {
       for (const [name, resource] of outstanding.sent) this.#settleAccepted(name, resource);
       return { kind: "ack" };
     }
-    return { kind: "nack", message: this.#settleRejected(outstanding.sent, request.error) };
+    this.#settleRejected(outstanding.sent, request.error);
+    return { kind: "nack", message: request.error };
   }
 
   #settleAccepted(name: string, resource: HeldResource): void {
@@ -193,32 +195,25 @@ export class TypeRelay {
     if (this.#rejected.get(name)?.version === resource.version) this.#rejected.delete(name);
   }
 
-  #settleRejected(sent: ReadonlyMap<string, HeldResource>, words: string): string {
-    const [only] = sent.size === 1 ? [...sent.keys()] : [];
-    const message = (only === undefined || words.includes(only) ? words : `${only}: ${words}`).slice(
-      0,
-      MAX_ERROR_LENGTH,
-    );
-    const suspects = [...sent.values()].filter(({ name, version }) => this.#accepted.get(name)?.version !== version);
-    if (suspects.length === 0) {
-      // All of it was accepted by an Envoy before this one. Try each alone, once; then leave it.
-      for (const name of sent.keys()) {
-        if (sent.size > 1 && !this.#alone.has(name)) this.#alone.add(name);
-        else {
-          this.#alone.delete(name);
-          this.#refused.add(name);
-        }
-      }
-      return message;
+  /**
+   * Convicts whom Envoy's words name. Where they name nobody, every suspect is tried again alone: one bad resource does not
+   * condemn those that it travelled with, and the control plane learns which one it was.
+   */
+  #settleRejected(sent: ReadonlyMap<string, HeldResource>, words: string): void {
+    const named = namedIn(words, new Set(sent.keys()));
+    if (named.size === 0 && sent.size > 1) {
+      const suspects = [...sent.values()].filter(({ name, version }) => this.#accepted.get(name)?.version !== version);
+      // None: an Envoy before this one accepted it all, this one does not.
+      for (const { name } of suspects.length > 0 ? suspects : sent.values()) this.#alone.add(name);
+      return;
     }
-    for (const { name, version } of suspects) {
-      if (sent.size > 1) this.#alone.add(name);
-      else {
-        this.#alone.delete(name);
-        this.#rejected.set(name, { version, message });
-      }
+    for (const { name, version } of sent.values()) {
+      const entry = sent.size === 1 ? entryOf(words, name) : named.get(name);
+      if (entry === undefined) continue;
+      this.#alone.delete(name);
+      if (this.#accepted.get(name)?.version === version) this.#refused.add(name);
+      else this.#rejected.set(name, { version, message: entry.slice(0, MAX_ERROR_LENGTH) });
     }
-    return message;
   }
 
   /** A changed cluster stays warming until its assignment is sent again, even one that Envoy has (Envoy #47302). */
@@ -377,17 +372,17 @@ export class TypeRelay {
   #answerPush(): UpstreamRequest | undefined {
     const push = this.#pushes[0];
     if (push === undefined) return undefined;
-    const errors = new Set<string>();
+    const errors: string[] = [];
     for (const [name, version] of push.versions) {
       const verdict = this.#verdict(name, version);
       if (verdict === "open") return undefined;
-      if (verdict !== "settled") errors.add(verdict.message);
+      if (verdict !== "settled") errors.push(verdict.message);
     }
     if (push.removed.some((name) => this.#inFlight(name) || (this.#absent.has(name) && this.#running.has(name)))) {
       return undefined;
     }
     this.#pushes.shift();
-    const error = errors.size === 0 ? undefined : [...errors].join("; ").slice(0, MAX_ERROR_LENGTH);
+    const error = errors.length === 0 ? undefined : composeError(errors).slice(0, MAX_ERROR_LENGTH);
     return { ...this.#emptyRequest(), responseNonce: push.nonce, error };
   }
 
