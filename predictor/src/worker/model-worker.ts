@@ -1,0 +1,69 @@
+// A worker thread: every model, one request at a time. onnxruntime's run() blocks its thread for as long as it computes.
+import { parentPort, workerData } from "node:worker_threads";
+import { type InferenceSession, Tensor as RuntimeTensor, type InferenceSession as Session } from "onnxruntime-node";
+import { messageOf } from "../errors.ts";
+import { type ModelSignature, modelKey } from "../model/signature.ts";
+import { traitsOf } from "../tensor/datatype.ts";
+import { type Tensor, typedElements } from "../tensor/tensor.ts";
+import { loadModel } from "./load-model.ts";
+import type { RunRequest, WorkerReport, WorkerStart } from "./messages.ts";
+
+if (parentPort === null) throw new Error("model-worker runs as a worker thread only");
+const port = parentPort;
+const report = (message: WorkerReport, transfer: readonly ArrayBuffer[] = []) => port.postMessage(message, transfer);
+
+const sessions = new Map<string, Session>();
+const signatures: ModelSignature[] = [];
+const problems: string[] = [];
+for (const file of (workerData as WorkerStart).models) {
+  const loaded = await loadModel(file);
+  if (loaded.ok) {
+    sessions.set(modelKey(file), loaded.session);
+    signatures.push(loaded.signature);
+  } else problems.push(...loaded.problems);
+}
+if (problems.length > 0) report({ kind: "load_failed", problems });
+else {
+  port.on("message", (request: RunRequest) => {
+    void run(request);
+  });
+  report({ kind: "loaded", signatures });
+}
+
+async function run(request: RunRequest): Promise<void> {
+  try {
+    const session = sessions.get(request.model);
+    if (session === undefined) throw new Error(`model ${request.model} is not loaded`);
+    const started = performance.now();
+    const results = await session.run(
+      Object.fromEntries(request.inputs.map((input) => [input.name, toRuntime(input)])),
+      request.outputs.map(({ name }) => name),
+    );
+    const runMs = performance.now() - started;
+    const outputs = request.outputs.map(({ name, datatype }): Tensor => {
+      const result = results[name];
+      if (result === undefined || typeof result.data === "string" || !ArrayBuffer.isView(result.data))
+        throw new Error(`output ${name} came without data`);
+      return { name, datatype, shape: result.dims, bytes: ownBytes(result.data) };
+    });
+    report(
+      { kind: "done", outputs, runMs },
+      outputs.map(({ bytes }) => bytes.buffer as ArrayBuffer),
+    );
+  } catch (error) {
+    report({ kind: "failed", message: messageOf(error) });
+  }
+}
+
+function toRuntime({ datatype, bytes, shape }: Tensor): RuntimeTensor {
+  const type = traitsOf(datatype).runtimeType as "float32";
+  return new RuntimeTensor(type, typedElements(datatype, bytes) as Float32Array, [...shape]);
+}
+
+/** The bytes in a buffer that can be transferred: two outputs may share one, and a small one may sit in a larger. */
+function ownBytes(data: ArrayBufferView): Uint8Array {
+  const bytes = new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
+  return bytes.slice();
+}
+
+export type { InferenceSession };
