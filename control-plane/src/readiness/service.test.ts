@@ -1,0 +1,124 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Metadata, status } from "@grpc/grpc-js";
+import { grpcClient } from "@hedgerow/proto";
+import { ReportService } from "@hedgerow/proto/hedgerow/agent/v1/report";
+import { pino } from "pino";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { testAuthority } from "../../test/authority.ts";
+import { testKey } from "../../test/csr.ts";
+import { channelCredentials, peerFiles, testServer, testWorkload } from "../../test/peer.ts";
+import { ServerIdentity } from "../ca/server-identity.ts";
+import { Readiness } from "./service.ts";
+import { GRACE_MS, RESTORED_GRACE_MS } from "./tracker.ts";
+
+const authority = testAuthority("bank.example", Date.now);
+const workload = testWorkload(authority, "models/a");
+
+let dir: string;
+let open: AsyncDisposableStack;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), "hedgerow-ready-"));
+  open = new AsyncDisposableStack();
+  open.defer(() => rmSync(dir, { recursive: true }));
+});
+afterEach(() => open.disposeAsync());
+
+async function start(now: () => number = Date.now) {
+  const readiness = await Readiness.open({ stateDir: dir, now, logger: pino({ enabled: false }), onChange: () => {} });
+  open.use(readiness);
+  const identity = open.use(new ServerIdentity(authority));
+  const services = [readiness.service("bank.example")];
+  const server = open.use(await testServer(identity.grpcCredentials({ clientCertificate: true }), services));
+  const report = (files = workload) => {
+    const client = grpcClient(ReportService, server.address, channelCredentials(files.ca, files));
+    open.defer(() => client.close());
+    const answered = Promise.withResolvers<void>();
+    const call = client.report(new Metadata(), {}, (error) => (error ? answered.reject(error) : answered.resolve()));
+    answered.promise.catch(() => {});
+    return { call, answered: answered.promise };
+  };
+  return { readiness, report };
+}
+
+/** A clock that skips what nobody wants to wait for: all but the end of a grace that begins when it is next looked at. */
+function jumpingClock() {
+  let skewMs = 0;
+  let nextSkewMs = 0;
+  return {
+    now: () => {
+      const nowMs = Date.now() + skewMs;
+      skewMs = nextSkewMs;
+      return nowMs;
+    },
+    jumpAfterNextLook: (ms: number) => {
+      nextSkewMs = ms;
+    },
+  };
+}
+
+const readyOnDisk = () => JSON.parse(readFileSync(join(dir, "ready.json"), "utf8")) as unknown;
+const ready = { ready: true, agentVersion: "1.2.3" };
+
+describe("reports", () => {
+  test("decide who is ready, and the disk keeps the set", async () => {
+    const { readiness, report } = await start();
+    const { call } = report();
+    call.write({ ready: false, reason: "x".repeat(600), agentVersion: "1.2.3" });
+    await vi.waitFor(() => expect(readiness.of("models/a")?.reason).toBe("x".repeat(512)));
+    expect(readiness.ready.size).toBe(0);
+    call.write(ready);
+    await vi.waitFor(() => expect([...readiness.ready]).toEqual(["models/a"]));
+    await vi.waitFor(() => expect(readyOnDisk()).toEqual(["models/a"]));
+    call.write({ ready: false, reason: "draining" });
+    await vi.waitFor(() => expect(readyOnDisk()).toEqual([]));
+    expect(readiness.ready.size).toBe(0);
+  });
+
+  test.each([
+    ["reset", (call: { cancel(): void; end(): void }) => call.cancel()],
+    ["half-closed", (call: { cancel(): void; end(): void }) => call.end()],
+  ])("that are %s leave the workload ready for its grace, then it is not", async (_, stop) => {
+    const clock = jumpingClock();
+    const { readiness, report } = await start(clock.now);
+    const { call, answered } = report();
+    call.write(ready);
+    await vi.waitFor(() => expect(readiness.ready.size).toBe(1));
+    clock.jumpAfterNextLook(GRACE_MS - 300);
+    stop(call);
+    await answered.catch(() => {});
+    expect(readiness.ready.size).toBe(1);
+    await vi.waitFor(() => expect(readyOnDisk()).toEqual([]));
+    expect(readiness.ready.size).toBe(0);
+  });
+
+  test("of people and of the control plane are refused", async () => {
+    const { readiness, report } = await start();
+    const key = testKey();
+    const spki = key.publicKey.export({ type: "spki", format: "der" });
+    const { chain } = authority.issueAdmin("operator", "ada", spki, 60_000);
+    const { call, answered } = report(peerFiles(key, chain, authority.trustBundle));
+    call.write(ready);
+    await expect(answered).rejects.toMatchObject({ code: status.PERMISSION_DENIED });
+    expect(readiness.of("models/a")).toBeUndefined();
+  });
+});
+
+describe("a restart", () => {
+  test("keeps the ready set until those who do not report again have had their time", async () => {
+    writeFileSync(join(dir, "ready.json"), '["models/a","models/b"]', { mode: 0o600 });
+    const clock = jumpingClock();
+    clock.jumpAfterNextLook(RESTORED_GRACE_MS - 1_000);
+    const { readiness, report } = await start(clock.now);
+    expect([...readiness.ready]).toEqual(["models/a", "models/b"]);
+    report().call.write(ready);
+    await vi.waitFor(() => expect(readyOnDisk()).toEqual(["models/a"]), { timeout: 3_000 });
+    expect(readiness.of("models/a")?.agentVersion).toBe("1.2.3");
+  });
+
+  test("with an unreadable set starts with nobody ready", async () => {
+    writeFileSync(join(dir, "ready.json"), '["models/a"', { mode: 0o600 });
+    expect((await start()).readiness.ready.size).toBe(0);
+  });
+});
