@@ -24,6 +24,96 @@ async function ask(args: string[], answers: Answers, columns?: number) {
   return { code: ended.code, stdout: nameless(ended.stdout), stderr: nameless(ended.stderr) };
 }
 
+const dangling = `apiVersion: hedgerow.dev/v1alpha1
+kind: AccessPolicy
+metadata: {name: digits, namespace: models}
+spec:
+  targetRefs: [{kind: Service, name: digits}]
+  allow: []
+`;
+const workload = `apiVersion: hedgerow.dev/v1alpha1
+kind: Workload
+metadata: {name: digits-1, namespace: models}
+spec: {serviceAccount: digits, address: 10.0.0.1, inbound: [{port: 8443, appPort: 8080, protocol: grpc}]}
+`;
+
+describe("hedgerow validate", () => {
+  it("prints warnings, which are good enough", async () => {
+    const { code, stdout, stderr } = await runHere(["validate", "-"], { stdin: dangling });
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(stdout).toMatch(/^<stdin>:5:\d+: warning: .*\n✓ 1 valid object in 1 file, no problems, 1 warning\n$/);
+  });
+
+  it("counts warnings as problems where all must resolve", async () => {
+    const { code, stdout } = await runHere(["validate", "--strict", "-"], { stdin: dangling });
+    expect([code, stdout]).toEqual([
+      1,
+      expect.stringMatching(/\n! 1 valid object in 1 file, no problems, 1 warning\n$/),
+    ]);
+  });
+
+  it("prints problems for people, and a stable shape for machines", async () => {
+    const stdin = dangling.replace("allow", "alow");
+    const message = "unknown field spec.alow; did you mean allow?";
+    expect(await runHere(["validate", "-"], { stdin })).toEqual({
+      code: 1,
+      stdout: `<stdin>:6:3: ${message}\n! 0 valid objects in 1 file, 1 problem\n`,
+      stderr: "",
+    });
+    const { code, stdout } = await runHere(["validate", "-", "-o", "json"], { stdin });
+    const problem = {
+      position: { file: "<stdin>", line: 6, column: 3 },
+      field: "spec.alow",
+      code: "unknown_field",
+      message,
+    };
+    expect([code, JSON.parse(stdout)]).toEqual([
+      1,
+      { good: false, files: 1, objects: 0, problems: [problem], warnings: [] },
+    ]);
+  });
+});
+
+describe("hedgerow translate", () => {
+  const translate = (...args: string[]) => runHere(["translate", "-f", "-", "--proxy", ...args], { stdin: workload });
+
+  it("prints every type as YAML, and says what it assumed", async () => {
+    const { code, stdout, stderr } = await translate("models/digits-1");
+    expect(code).toBe(0);
+    expect(stdout.match(/^[a-z-]+(?=:)/gm)).toEqual([
+      "listeners",
+      "routes",
+      "clusters",
+      "endpoints",
+      "workload-configs",
+    ]);
+    expect(stderr).toBe(
+      "hedgerow: warning: no MeshConfig in these files: trust-domain.example stands in for the trust domain\n",
+    );
+  });
+
+  it("prints one type, as the same JSON", async () => {
+    const { stdout } = await translate("models/digits-1", "--type", "workload-configs", "-o", "json");
+    const inbound = [{ port: 8443, app_port: 8080, listener: "inbound/8443" }];
+    expect(JSON.parse(stdout)).toEqual({ "workload-configs": [expect.objectContaining({ inbound })] });
+  });
+
+  it("says which workloads there are when the one asked for is not", async () => {
+    const { code, stdout, stderr } = await translate("models/digits");
+    expect([code, stdout]).toEqual([1, ""]);
+    expect(stderr).toContain("\nhedgerow: no Workload models/digits in these files: there is models/digits-1\n");
+  });
+
+  it("translates nothing while there are problems", async () => {
+    const ended = await runHere(["translate", "--proxy", "a/b", "-f", "-"], { stdin: "kind: X\n" });
+    expect(ended).toMatchObject({
+      code: 1,
+      stdout: "",
+      stderr: expect.stringMatching(/^<stdin>:1:7: unknown kind "X"/),
+    });
+  });
+});
+
 describe("hedgerow status", () => {
   it("ends with 0 and prints no colour into a pipe when all is in effect", async () => {
     expect(await ask(["status"], { getStatus: () => ({ objects: [inEffect] }) })).toEqual({

@@ -4,7 +4,7 @@ import { type ExitCode, exitCodes } from "../errors.ts";
 import { type Checked, checkManifests } from "../manifests/check.ts";
 import { readManifests } from "../manifests/read.ts";
 import { renderDocument } from "../screen/document.ts";
-import { renderValidation } from "../screen/validation.ts";
+import { renderValidation, type Verdict } from "../screen/validation.ts";
 import type { Session } from "../session.ts";
 
 export async function validate(
@@ -16,18 +16,20 @@ export async function validate(
   const format = session.format(command);
   const files = await readManifests(paths.length === 0 ? ["."] : paths, () => session.host.readStdin());
   const checked = checkManifests(files);
+  const isGood = checked.problems.length === 0 && !(strict && checked.warnings.length > 0);
+  const verdict = { files: files.length, isGood };
   session.print(
     format === "table"
-      ? renderValidation(checked, files.length, session.paint(command))
-      : renderDocument(viewValidation(checked, files.length), format),
+      ? renderValidation(checked, verdict, session.paint(command))
+      : renderDocument(viewValidation(checked, verdict), format),
   );
-  const isBad = checked.problems.length > 0 || (strict && checked.warnings.length > 0);
-  return isBad ? exitCodes.bad : exitCodes.ok;
+  return isGood ? exitCodes.ok : exitCodes.bad;
 }
 
 /** The stable shape of `hedgerow validate -o json|yaml` (docs/cli.md). */
-function viewValidation({ objects, problems, warnings }: Checked, files: number) {
+function viewValidation({ objects, problems, warnings }: Checked, { files, isGood }: Verdict) {
   return {
+    good: isGood,
     files,
     objects: objects.length,
     problems: problems.map(({ position, field, code, message }) => ({ position, field, code, message })),

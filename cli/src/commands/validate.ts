@@ -24,9 +24,9 @@ export function addValidate(program: Command, session: Session): void {
         `
 Examples:
   $ hedgerow validate manifests/
-  manifests/route.yaml:12:11: spec.rules[0].backendRefs[0].wieght: unknown field, did you mean weight?
-  manifests/route.yaml:9:13: warning: no Service models/digits-v3
-  1 problem, 1 warning in 2 files
+  manifests/route.yaml:11:43: unknown field spec.rules[0].backendRefs[0].wieght; did you mean weight?
+  manifests/access.yaml:5:38: warning: service models/digits-v3 not found
+  ! 8 valid objects in 2 files, 1 problem, 1 warning
 
   Only what you are about to commit:
   $ hedgerow validate $(git diff --cached --name-only -- '*.yaml')
