@@ -3,9 +3,9 @@
 import { cpSync, mkdirSync, readFileSync, symlinkSync } from "node:fs";
 import { delimiter, join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { plantTree } from "../testing/planted-tree.ts";
 import { checksFor } from "./list.ts";
 import { type CheckResult, runCheck } from "./run-check.ts";
-import { plantTree } from "./testing/planted-tree.ts";
 
 const repository = resolve(import.meta.dirname, "../..");
 const configuration = ["biome.json", ".gitignore", ".oxlintrc.json", "buf.yaml", "knip.json", "tsconfig.base.json"];

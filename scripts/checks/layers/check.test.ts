@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { plantTree } from "../testing/planted-tree.ts";
+import { plantTree } from "../../testing/planted-tree.ts";
 import { checkLayers } from "./check.ts";
 import type { Layout } from "./layout.ts";
 
