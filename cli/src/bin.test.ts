@@ -43,7 +43,7 @@ function findOldNode(): string | undefined {
   const directories = (process.env["PATH"] ?? "").split(":").filter((path) => !path.includes("node_modules"));
   return directories
     .map((directory) => `${directory}/node`)
-    .find((node) => /^v2[0-3]\./.test(spawnSync(node, ["--version"], { encoding: "utf8" }).stdout ?? ""));
+    .find((node) => /^v2[0-3]\./.test(String(spawnSync(node, ["--version"]).stdout)));
 }
 
 const oldNode = findOldNode();

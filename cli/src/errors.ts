@@ -23,3 +23,9 @@ export class CliError extends Error {
     this.code = code;
   }
 }
+
+/** Why the operating system refused, in its own words, without the path and the call that the sentence around names. */
+export function reasonOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return /^E[A-Z]+: (.*?), \w+/.exec(message)?.[1] ?? message;
+}

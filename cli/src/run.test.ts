@@ -226,7 +226,11 @@ describe("hedgerow token create", () => {
       "hedgerow: digits-1 is no NAMESPACE/NAME of a Workload, as in models/digits-1\n",
     ],
     [["token", "create", "a/b", "--ttl", "7d"], 2, "hedgerow: --ttl 7d is no duration, as in 90s, 15m or 1h30m\n"],
-    [["token", "create", "a/b", "--out", "/absent/token"], 2, /^hedgerow: could not write \/absent\/token: ENOENT/],
+    [
+      ["token", "create", "a/b", "--out", "/absent/token"],
+      2,
+      /^hedgerow: could not write \/absent\/token: no such file or directory\n$/,
+    ],
   ])("refuses %j", async (args, code, stderr) => {
     const ended = await ask(args, { createToken: () => ({ token: "a.b.c", expiresAt }) });
     expect(ended.code).toBe(code);

@@ -7,7 +7,7 @@ import { choosePaint, type Paint } from "./screen/paint.ts";
 export type OutputFormat = "json" | "yaml" | "table";
 
 /** The options that every command takes, as commander parsed them. */
-export interface GlobalOptions extends EndpointOptions {
+interface GlobalOptions extends EndpointOptions {
   readonly output?: OutputFormat;
   readonly color: boolean;
 }

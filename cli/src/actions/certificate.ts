@@ -6,7 +6,7 @@ import { askAdmin } from "../admin/client.ts";
 import { uriNames } from "../admin/spiffe.ts";
 import { isoTime } from "../admin/time.ts";
 import type { CertificateOptions } from "../commands/certificate.ts";
-import { CliError, type ExitCode, exitCodes } from "../errors.ts";
+import { CliError, type ExitCode, exitCodes, reasonOf } from "../errors.ts";
 import { certificateRequest } from "../identity/certificate-request.ts";
 import { renderDocument } from "../screen/document.ts";
 import type { Session } from "../session.ts";
@@ -56,7 +56,7 @@ function makePrivateDirectory(path: string): void {
   try {
     mkdirSync(path, { recursive: true, mode: 0o700 });
   } catch (error) {
-    throw new CliError("usage", `could not make ${path}: ${error instanceof Error ? error.message : error}`, {
+    throw new CliError("usage", `could not make ${path}: ${reasonOf(error)}`, {
       cause: error,
     });
   }

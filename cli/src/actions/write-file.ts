@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { renameSync, rmSync, writeFileSync } from "node:fs";
-import { CliError } from "../errors.ts";
+import { CliError, reasonOf } from "../errors.ts";
 
 /**
  * Writes a file that only its owner may read, whole or not at all; what was there is replaced, its permissions too.
@@ -14,7 +14,7 @@ export function writePrivateFile(path: string, text: string): void {
     renameSync(unfinished, path);
   } catch (error) {
     rmSync(unfinished, { force: true });
-    throw new CliError("usage", `could not write ${path}: ${error instanceof Error ? error.message : error}`, {
+    throw new CliError("usage", `could not write ${path}: ${reasonOf(error)}`, {
       cause: error,
     });
   }

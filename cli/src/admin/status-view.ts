@@ -17,7 +17,7 @@ export interface PositionView {
   readonly column: number;
 }
 
-export interface ConditionView {
+interface ConditionView {
   readonly type: string;
   readonly status: string;
   readonly reason: string;
@@ -39,7 +39,7 @@ export interface ObjectView {
   readonly laggards: readonly { readonly nodeId: string; readonly reason: string; readonly message: string }[];
 }
 
-export interface ProblemView {
+interface ProblemView {
   readonly position: PositionView;
   readonly field: string;
   readonly code: string;

@@ -1,7 +1,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { PeerCertificate, SecureContextOptions } from "node:tls";
-import { CliError } from "../errors.ts";
+import { CliError, reasonOf } from "../errors.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { controlPlaneId, trustDomainOf, uriNames } from "./spiffe.ts";
 
@@ -53,7 +53,7 @@ function readPem(option: string, path: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (error) {
-    throw new CliError("usage", `could not read ${option} ${path}: ${error instanceof Error ? error.message : error}`, {
+    throw new CliError("usage", `could not read ${option} ${path}: ${reasonOf(error)}`, {
       cause: error,
     });
   }

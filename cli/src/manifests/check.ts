@@ -13,7 +13,7 @@ import { comparePositions } from "../admin/status-view.ts";
 import type { ManifestFile } from "./read.ts";
 
 /** Something that may be meant so, as when the other half is in files that were not given. */
-export interface Warning {
+interface Warning {
   readonly position: Position;
   readonly field: string;
   /** CamelCase, as the condition's reason in the control plane. */

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { CliError } from "../errors.ts";
+import { CliError, reasonOf } from "../errors.ts";
 
 /** A file of manifests, as a person names it. */
 export interface ManifestFile {
@@ -52,8 +52,6 @@ function attempt<T>(path: string, action: () => T): T {
   try {
     return action();
   } catch (error) {
-    const isMissing = error instanceof Error && "code" in error && error.code === "ENOENT";
-    const reason = isMissing ? "no such file or directory" : error instanceof Error ? error.message : error;
-    throw new CliError("usage", `could not read ${path}: ${reason}`, { cause: error });
+    throw new CliError("usage", `could not read ${path}: ${reasonOf(error)}`, { cause: error });
   }
 }
