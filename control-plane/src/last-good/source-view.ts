@@ -1,0 +1,18 @@
+import type { ObjectKey, Problem, SourceObject } from "@hedgerow/manifest";
+
+/** What the mesh is to be built from: at most one object a key, each at its newest valid version. Immutable. */
+export interface SourceView {
+  /** In the order of their keys. */
+  readonly objects: readonly SourceObject[];
+  /** Everything wrong with what is written now, in the order of files and lines. */
+  readonly problems: readonly Problem[];
+  /** Objects that stand at their last good version, and what is wrong with what is written. */
+  readonly stale: ReadonlyMap<ObjectKey, readonly Problem[]>;
+  /** From 1, one more each time the content of the object that stands changes; of every object. */
+  readonly generations: ReadonlyMap<ObjectKey, number>;
+}
+
+/** What outlives a restart: the part of a view that a later one is merged with. */
+export type LastGood = Pick<SourceView, "objects" | "generations">;
+
+export const nothingGood: LastGood = { objects: [], generations: new Map() };
