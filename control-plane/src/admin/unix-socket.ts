@@ -1,5 +1,5 @@
 // A listening Unix socket that a crash leaves behind and the next start replaces, but never under a living process.
-import { chmod, link, rename, rm, unlink } from "node:fs/promises";
+import { chmod, link, lstat, rename, rm, unlink } from "node:fs/promises";
 import { connect, type Server } from "node:net";
 import { ControlPlaneError, systemCode } from "../errors.ts";
 
@@ -31,6 +31,10 @@ async function linkNew(from: string, to: string): Promise<boolean> {
 
 // Moved aside before it is judged again: what two starts find dead at once, one of them may have replaced in between.
 async function removeDead(path: string, aside: string): Promise<boolean> {
+  // A plain file refuses connections, too.
+  const stat = await lstat(path).catch(() => undefined);
+  if (stat !== undefined && !stat.isSocket())
+    throw new ControlPlaneError("SOCKET_UNUSABLE", `${path} is no socket, and is not replaced by one`);
   if (await isAlive(path)) return false;
   try {
     await rename(path, aside);

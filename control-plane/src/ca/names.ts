@@ -1,4 +1,5 @@
 // The names that the certificate authority attests (ARCHITECTURE.md, "Identity").
+import { serviceAccountId } from "@hedgerow/policy";
 import type { NodeId } from "../snapshot/snapshot.ts";
 
 /** What an SVID says of a workload. */
@@ -36,7 +37,7 @@ export function trustDomainId(trustDomain: string): string {
 }
 
 export function controlPlaneId(trustDomain: string): string {
-  return `${trustDomainId(trustDomain)}/ns/hedgerow-system/sa/control-plane`;
+  return serviceAccountId(trustDomain, "hedgerow-system", "control-plane");
 }
 
 export function adminId(trustDomain: string, role: AdminRole, name: string): string {
@@ -54,7 +55,7 @@ export function splitNodeId(nodeId: NodeId): { readonly namespace: string; reado
 }
 
 export function workloadId(trustDomain: string, { nodeId, serviceAccount }: WorkloadIdentity): string {
-  return `${trustDomainId(trustDomain)}/ns/${splitNodeId(nodeId)?.namespace}/sa/${serviceAccount}`;
+  return serviceAccountId(trustDomain, splitNodeId(nodeId)?.namespace ?? "", serviceAccount);
 }
 
 /** A Workload that names the control plane's own service account would be taken for the control plane. */
