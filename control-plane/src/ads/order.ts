@@ -122,11 +122,7 @@ function needs(state: TypeState, resource: Resource): boolean {
   const { name, version } = resource;
   if (state.owed.has(name)) return true;
   const held = state.held.get(name);
-  if (held?.settled === true && held.acknowledged === version) {
-    // A version that the client brought along turns out to be this content.
-    if (held.resource === undefined) state.held.set(name, { ...held, resource });
-    return false;
-  }
+  if (held?.settled === true && held.acknowledged === version) return false;
   return state.rejected.get(name)?.version !== version;
 }
 

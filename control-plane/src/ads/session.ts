@@ -106,7 +106,10 @@ export class Session {
     for (const name of [...held.keys(), ...(inFlight?.resources.keys() ?? []), ...rejected.keys(), ...owed]) {
       if (change.dropped(name)) forget(state, name);
     }
-    if (first) holdInitially(state, request);
+    if (first) {
+      holdInitially(state, request);
+      if (this.#snapshot !== undefined) refresh(state, wantedOf(this.#snapshot, request.typeUrl));
+    }
     const warming = request.typeUrl === ENDPOINT_TYPE_URL ? this.#clustersSent : undefined;
     for (const name of change.asked) {
       if (!first || !request.initialVersions.has(name) || warming?.has(name) === true) owed.add(name);
@@ -126,6 +129,7 @@ export class Session {
     state.answerOwed = false;
     state.inFlight = {
       nonce,
+      sent: push.resources.length,
       resources: new Map(push.resources.map((resource) => [resource.name, resource])),
       removed: new Set(push.removed),
     };

@@ -41,6 +41,8 @@ export interface TypeState {
 
 export interface InFlight {
   readonly nonce: string;
+  /** Resources in the response, those that the client unsubscribed from since included. */
+  readonly sent: number;
   readonly resources: Map<string, Resource>;
   readonly removed: Set<string>;
 }
@@ -77,12 +79,12 @@ export function acknowledge(state: TypeState, { resources, removed }: InFlight, 
 /** The response in flight was refused; returns the names to blame, empty when that cannot be told yet. */
 export function reject(
   state: TypeState,
-  { resources, removed }: InFlight,
+  { sent, resources, removed }: InFlight,
   message: string,
   nowMs: number,
 ): readonly string[] {
   const { held, rejected, suspects, refusedRemovals } = state;
-  const blamed = resources.size === 1 ? [...resources.keys()] : namesIn(message, resources.keys());
+  const blamed = sent === 1 ? [...resources.keys()] : namesIn(message, resources.keys());
   for (const [name, resource] of resources) {
     const before = held.get(name) ?? { acknowledged: undefined, resource: undefined };
     if (!blamed.includes(name)) {
@@ -100,7 +102,7 @@ export function reject(
     // One that was not held was the answer to a subscription; the client still waits for it.
     if (before === undefined) state.owed.add(name);
     else held.set(name, { acknowledged: before.acknowledged, resource: before.resource, settled: false });
-    if (resources.size === 0) refusedRemovals.add(name);
+    if (sent === 0) refusedRemovals.add(name);
   }
   state.inFlight = undefined;
   state.lastRejection = { message, atMs: nowMs };
@@ -136,8 +138,14 @@ export function forget(state: TypeState, name: string): void {
   state.view = undefined;
 }
 
-/** Forgets refusals of what the newest snapshot no longer asks for. */
+/** Forgets refusals of what the newest snapshot no longer asks for, and recognises versions that the client brought. */
 export function refresh(state: TypeState, wanted: ReadonlyMap<string, Resource>): void {
+  for (const [name, held] of state.held) {
+    const resource = wanted.get(name);
+    if (held.resource === undefined && held.acknowledged !== undefined && held.acknowledged === resource?.version) {
+      state.held.set(name, { ...held, resource });
+    }
+  }
   for (const [name, { version }] of state.rejected) {
     if (wanted.get(name)?.version === version) continue;
     state.rejected.delete(name);
