@@ -7,7 +7,7 @@ import { readManifests } from "./read.ts";
 let root = "";
 beforeAll(() => {
   root = mkdtempSync(join(tmpdir(), "hedgerow-cli-"));
-  for (const directory of ["tree/deep/er", "tree/.git", "tree/node_modules/x", "empty"])
+  for (const directory of ["tree/deep/er", "tree/.git", "tree/node_modules/x", "empty", "broken"])
     mkdirSync(join(root, directory), { recursive: true });
   for (const file of [
     "b.yaml",
@@ -20,6 +20,12 @@ beforeAll(() => {
   ])
     writeFileSync(join(root, "tree", file), `# ${file}\n`);
   symlinkSync("../tree/notes.txt", join(root, "tree/linked.yaml"));
+  symlinkSync("../tree", join(root, "tree/deep/up"));
+  symlinkSync("nowhere", join(root, "tree/broken"));
+  mkdirSync(join(root, "elsewhere"));
+  writeFileSync(join(root, "elsewhere/g.yaml"), "# g.yaml\n");
+  symlinkSync("../elsewhere", join(root, "tree/b"));
+  symlinkSync("nowhere", join(root, "broken/broken.yaml"));
 });
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
@@ -32,9 +38,10 @@ const names = async (...paths: string[]) => {
 };
 
 describe("readManifests", () => {
-  it("reads directories to any depth, by name, without what is hidden or no YAML", async () => {
+  it("reads directories to any depth, through links, by name, without what is hidden or no YAML", async () => {
     expect(await names("tree")).toEqual([
       ["tree/a.yml", "# a.yml"],
+      ["tree/b/g.yaml", "# g.yaml"],
       ["tree/b.yaml", "# b.yaml"],
       ["tree/deep/er/c.yaml", "# deep/er/c.yaml"],
       ["tree/linked.yaml", "# notes.txt"],
@@ -42,7 +49,7 @@ describe("readManifests", () => {
   });
 
   it("reads files under any name, and standard input, in the order given, each once", async () => {
-    expect(await names("tree/notes.txt", "-", "tree/deep", "tree/notes.txt", "tree/deep/er")).toEqual([
+    expect(await names("tree/notes.txt", "-", "tree/deep/er", "tree/notes.txt", "tree/deep/er/")).toEqual([
       ["tree/notes.txt", "# notes.txt"],
       ["<stdin>", "# stdin"],
       ["tree/deep/er/c.yaml", "# deep/er/c.yaml"],
@@ -51,6 +58,7 @@ describe("readManifests", () => {
 
   it.each([
     ["a path that is not there", "absent.yaml", /^could not read .*absent\.yaml: no such file or directory$/],
+    ["a link that leads nowhere", "broken", /^could not read .*broken\.yaml: no such file or directory$/],
     ["a directory without manifests", "empty", /^no \*\.yaml or \*\.yml in .*empty: name the manifests' directory$/],
   ])("refuses %s", async (_case, path, message) => {
     await expect(names(path)).rejects.toThrow(message);

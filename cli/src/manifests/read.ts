@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { CliError, reasonOf } from "../errors.ts";
 
@@ -9,8 +9,8 @@ export interface ManifestFile {
 }
 
 /**
- * The manifests that `paths` name, in their order: files as they are, the *.yaml and *.yml below directories in the order
- * of their names, standard input for -. A file named twice is read once.
+ * The manifests that `paths` name, in their order: files as they are, every *.yaml and *.yml below directories,
+ * standard input for -. A file named twice is read once.
  *
  * @throws CliError usage: a path cannot be read, or a directory holds no manifests.
  */
@@ -26,18 +26,30 @@ export async function readManifests(
 
 function filesUnder(path: string): readonly string[] {
   if (path === "-" || !isDirectory(path)) return [path];
-  const files = attempt(path, () => readdirSync(path, { recursive: true, encoding: "utf8" }))
-    .filter((name) => /\.ya?ml$/.test(name) && !name.split("/").some(isHidden))
-    .map((name) => join(path, name))
-    .filter((file) => !isDirectory(file))
-    .sort();
+  const files = walk(path, []);
   if (files.length === 0) throw new CliError("usage", `no *.yaml or *.yml in ${path}: name the manifests' directory`);
   return files;
 }
 
+/** In the order in which the control plane reads a directory: of two objects of one name, the earlier is in the right. */
+function walk(directory: string, ancestors: readonly string[]): readonly string[] {
+  const real = attempt(directory, () => realpathSync(directory));
+  // A link to a directory above it has no end.
+  if (ancestors.includes(real)) return [];
+  const names = attempt(directory, () => readdirSync(directory)).filter((name) => !isHidden(name));
+  return names.sort().flatMap((name) => {
+    const path = join(directory, name);
+    const isManifest = /\.ya?ml$/.test(name);
+    // A link that leads nowhere is nothing, unless it bears a manifest's name.
+    const found = attempt(path, () => statSync(path, { throwIfNoEntry: isManifest }));
+    if (found?.isDirectory()) return walk(path, [...ancestors, real]);
+    return isManifest ? [path] : [];
+  });
+}
+
 /** As .git, or the ..data of a mounted ConfigMap, whose files are linked from outside it. */
-function isHidden(segment: string): boolean {
-  return segment.startsWith(".") || segment === "node_modules";
+function isHidden(name: string): boolean {
+  return name.startsWith(".") || name === "node_modules";
 }
 
 function isDirectory(path: string): boolean {
