@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, realpathSync, type Stats, statSync } from "node:fs";
 import { join } from "node:path";
 import { CliError, reasonOf } from "../errors.ts";
 
@@ -41,7 +41,7 @@ function walk(directory: string, ancestors: readonly string[]): readonly string[
     const path = join(directory, name);
     const isManifest = /\.ya?ml$/.test(name);
     // A link that leads nowhere is nothing, unless it bears a manifest's name.
-    const found = attempt(path, () => statSync(path, { throwIfNoEntry: isManifest }));
+    const found = attempt<Stats | undefined>(path, () => statSync(path, { throwIfNoEntry: isManifest }));
     if (found?.isDirectory()) return walk(path, [...ancestors, real]);
     return isManifest ? [path] : [];
   });
