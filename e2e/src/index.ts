@@ -1,5 +1,6 @@
 export { type AdminClient, adminClient, isProgrammed, objectStatus } from "./mesh/admin.ts";
 export { type Digit, heldBackDigits, PIXELS } from "./mesh/digits.ts";
+export { editWeights } from "./mesh/edit.ts";
 export { Load } from "./mesh/load.ts";
 export { accessFile, routeFile } from "./mesh/manifests.ts";
 export { type Caller, Mesh, type MeshOptions, type Predictor, startMesh } from "./mesh/mesh.ts";

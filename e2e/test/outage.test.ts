@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { editWeights } from "../src/demo/steps.ts";
+import { editWeights } from "../src/mesh/edit.ts";
 import { Load } from "../src/mesh/load.ts";
 import { classify, predictorClient } from "../src/mesh/predict.ts";
 import { until } from "../src/mesh/until.ts";

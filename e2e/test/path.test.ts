@@ -4,7 +4,7 @@ import { createGrpcTransport, createGrpcWebTransport } from "@connectrpc/connect
 import { GRPCInferenceService } from "@hedgerow/proto/inference/grpc_predict_v2";
 import { describe, expect, test } from "vitest";
 import { classifyAll } from "../src/demo/measure.ts";
-import { editWeights } from "../src/demo/steps.ts";
+import { editWeights } from "../src/mesh/edit.ts";
 import { Load } from "../src/mesh/load.ts";
 import { classify, predictorClient } from "../src/mesh/predict.ts";
 import { until } from "../src/mesh/until.ts";
@@ -71,7 +71,7 @@ describe("zero trust", () => {
         .flatMap(({ name }) => running.accessLog(name))
         .find(({ peer }) => String(peer).endsWith("/sa/batch-job")),
     );
-    expect(logged["access_policy"]).toBe("models/digits");
+    expect(logged["policy"]).toBe("models/digits");
   });
 
   test("refuses a method that the rule does not name", async () => {

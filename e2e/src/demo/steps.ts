@@ -1,11 +1,8 @@
 // What the demo shows, a step a function; each reports one finding.
 
-import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { ROUTE_TYPE_URL } from "@hedgerow/proto";
-import { isProgrammed, objectStatus } from "../mesh/admin.ts";
 import type { Digit } from "../mesh/digits.ts";
-import { routeFile } from "../mesh/manifests.ts";
+import { editWeights } from "../mesh/edit.ts";
 import type { Caller, Mesh, Predictor } from "../mesh/mesh.ts";
 import { classify, predictorClient } from "../mesh/predict.ts";
 import { until } from "../mesh/until.ts";
@@ -66,7 +63,7 @@ export async function showRefusal(screen: Screen, mesh: Mesh, caller: Caller, di
     mesh.predictors
       .flatMap(({ name }) => mesh.accessLog(name))
       .filter(({ peer }) => String(peer).endsWith(`/sa/${caller.serviceAccount}`))
-      .map(({ access_policy }) => String(access_policy))
+      .map(({ policy }) => String(policy))
       .at(-1),
   );
   const said = refusal?.rawMessage ?? "an answer";
@@ -77,27 +74,6 @@ export async function showRefusal(screen: Screen, mesh: Mesh, caller: Caller, di
       ? "was answered"
       : `refused: ${Code[refusal.code]} by AccessPolicy ${policy}; the caller is told only “${said}”`,
   );
-}
-
-/** Writes the weights and awaits every caller's ACK: ms from the write to the first and the last. */
-export async function editWeights(
-  mesh: Mesh,
-  weights: readonly [number, number],
-): Promise<{ readonly firstMs: number; readonly lastMs: number }> {
-  const key = "HTTPRoute/models/digits";
-  const before = await objectStatus(mesh.admin, key);
-  const editedAt = Date.now();
-  mesh.writeManifest("route.yaml", routeFile(weights));
-  await until("the new weights on every proxy", 10_000, async () => {
-    const status = await objectStatus(mesh.admin, key);
-    return status !== undefined && status.observedGeneration !== before?.observedGeneration && isProgrammed(status);
-  });
-  const { proxies } = await mesh.admin.listProxies({});
-  const acknowledged = proxies
-    .filter(({ nodeId }) => mesh.callers.some(({ name }) => nodeId === `apps/${name}`))
-    .flatMap(({ types }) => types.filter(({ typeUrl }) => typeUrl === ROUTE_TYPE_URL))
-    .map(({ acknowledgedAt }) => (acknowledgedAt === undefined ? Number.NaN : timestampMs(acknowledgedAt) - editedAt));
-  return { firstMs: Math.min(...acknowledged), lastMs: Math.max(...acknowledged) };
 }
 
 export async function showEdit(screen: Screen, mesh: Mesh, caller: Caller, digits: readonly Digit[]): Promise<void> {
