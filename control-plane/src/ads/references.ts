@@ -18,8 +18,8 @@ const NONE: References = { clusters: new Set(), routes: new Set() };
 const HTTP_CONNECTION_MANAGER =
   "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
 
-// A resource is immutable and shared by many proxies: its bytes are read once.
-const known = new WeakMap<Resource, References>();
+// The bytes are immutable and shared by many proxies: they are read once.
+const known = new WeakMap<Uint8Array, References>();
 
 /**
  * What a RouteConfiguration or Listener refers to, read from its own bytes, so that it holds for whatever translation
@@ -27,10 +27,10 @@ const known = new WeakMap<Resource, References>();
  */
 export function referencesOf(resource: Resource): References {
   if (resource.typeUrl !== ROUTE_TYPE_URL && resource.typeUrl !== LISTENER_TYPE_URL) return NONE;
-  let references = known.get(resource);
+  let references = known.get(resource.encoded);
   if (references === undefined) {
     references = read(resource);
-    known.set(resource, references);
+    known.set(resource.encoded, references);
   }
   return references;
 }

@@ -1,0 +1,65 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { type AdsTypeUrl, ENDPOINT_TYPE_URL } from "@hedgerow/proto";
+import type { ProxySchema, ProxyTypeSchema } from "@hedgerow/proto/hedgerow/admin/v1/admin";
+import type { ProxyState, ProxyTypeState } from "../ads/proxy-state.ts";
+import type { MeshSnapshot, NodeId, ProxySnapshot } from "../snapshot/snapshot.ts";
+
+export type ProxyInit = MessageInitShape<typeof ProxySchema>;
+
+/** What a workload's agent said last. */
+export interface ReadinessReport {
+  readonly ready: boolean;
+  /** Why not; empty when ready. */
+  readonly reason: string;
+  readonly agentVersion: string;
+}
+
+export interface ProxiesInput {
+  readonly proxies: readonly ProxyState[];
+  readonly snapshot: MeshSnapshot;
+  /** Undefined when no agent reports for the node. */
+  readonly readiness: (nodeId: NodeId) => ReadinessReport | undefined;
+}
+
+/** Every proxy that is or was lately connected, in the order of node ids. */
+export function describeProxies({ proxies, snapshot, readiness }: ProxiesInput): readonly ProxyInit[] {
+  return proxies
+    .toSorted((a, b) => (a.nodeId < b.nodeId ? -1 : 1))
+    .map((proxy) => {
+      const report = readiness(proxy.nodeId) ?? { ready: false, reason: "its agent does not report", agentVersion: "" };
+      const wanted = snapshot.get(proxy.nodeId);
+      return {
+        nodeId: proxy.nodeId,
+        spiffeId: proxy.spiffeId,
+        connected: proxy.connected,
+        connectedAt: timestampFromMs(proxy.connectedAtMs),
+        ready: report.ready,
+        readyReason: report.reason,
+        envoyVersion: proxy.envoyVersion,
+        agentVersion: report.agentVersion,
+        types: [...proxy.types].map(([typeUrl, state]) => describeType(typeUrl, state, wanted)),
+      };
+    });
+}
+
+function describeType(
+  typeUrl: AdsTypeUrl,
+  { acknowledged, acknowledgedAtMs, rejected }: ProxyTypeState,
+  wanted: ProxySnapshot | undefined,
+): MessageInitShape<typeof ProxyTypeSchema> {
+  return {
+    typeUrl,
+    resources: acknowledged.size,
+    current: wanted !== undefined && isCurrent(typeUrl, acknowledged, wanted),
+    ...(acknowledgedAtMs === undefined ? {} : { acknowledgedAt: timestampFromMs(acknowledgedAtMs) }),
+    error: rejected?.message ?? "",
+  };
+}
+
+function isCurrent(typeUrl: AdsTypeUrl, acknowledged: ReadonlyMap<string, string>, wanted: ProxySnapshot): boolean {
+  const resources = wanted.resources.get(typeUrl);
+  for (const [name, { version }] of resources ?? []) if (acknowledged.get(name) !== version) return false;
+  // A cluster whose endpoints the snapshot has not holds an empty assignment all the same.
+  return typeUrl === ENDPOINT_TYPE_URL || acknowledged.size === (resources?.size ?? 0);
+}
