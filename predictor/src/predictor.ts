@@ -85,6 +85,7 @@ export async function startPredictor(config: Config, logger: Logger): Promise<Pr
   );
   const address = await port.listen(config.listen);
   logger.info({ address, port_name: "inference" }, "Listening");
+  health.setServing(pool.aliveWorkers > 0);
 
   const owned = started.move();
   const end = () => owned.disposeAsync();

@@ -10,23 +10,15 @@ export class MetricsServer implements AsyncDisposable {
 
   constructor(metrics: Metrics, health: HealthState) {
     this.#server = http.createServer((request, response) => {
-      switch (request.url) {
-        case "/metrics":
-          metrics.text().then(
-            (text) => response.writeHead(200, { "content-type": metrics.contentType }).end(text),
-            () => response.writeHead(500).end(),
-          );
-          return;
-        case "/healthz":
-          response.writeHead(200).end("ok\n");
-          return;
-        case "/readyz":
-          response.writeHead(health.serving ? 200 : 503).end(health.serving ? "ok\n" : "not ready\n");
-          return;
-        case undefined:
-        default:
-          response.writeHead(404).end();
-      }
+      const ready = health.serving;
+      if (request.url === "/metrics")
+        metrics.text().then(
+          (text) => response.writeHead(200, { "content-type": metrics.contentType }).end(text),
+          () => response.writeHead(500).end(),
+        );
+      else if (request.url === "/healthz") response.writeHead(200).end("ok\n");
+      else if (request.url === "/readyz") response.writeHead(ready ? 200 : 503).end(ready ? "ok\n" : "not ready\n");
+      else response.writeHead(404).end();
     });
   }
 

@@ -1,10 +1,10 @@
 // A worker thread: every model, one request at a time. onnxruntime's run() blocks its thread for as long as it computes.
 import { parentPort, workerData } from "node:worker_threads";
-import { type InferenceSession, Tensor as RuntimeTensor, type InferenceSession as Session } from "onnxruntime-node";
+import { type InferenceSession, Tensor as RuntimeTensor } from "onnxruntime-node";
 import { messageOf } from "../errors.ts";
 import { type ModelSignature, modelKey } from "../model/signature.ts";
 import { traitsOf } from "../tensor/datatype.ts";
-import { type Tensor, typedElements } from "../tensor/tensor.ts";
+import { ownBuffer, type Tensor, typedElements } from "../tensor/tensor.ts";
 import { loadModel } from "./load-model.ts";
 import type { RunRequest, WorkerReport, WorkerStart } from "./messages.ts";
 
@@ -12,7 +12,11 @@ if (parentPort === null) throw new Error("model-worker runs as a worker thread o
 const port = parentPort;
 const report = (message: WorkerReport, transfer: readonly ArrayBuffer[] = []) => port.postMessage(message, transfer);
 
-const sessions = new Map<string, Session>();
+// onnxruntime-node 1.30 takes a Float16Array for empty; without one in this thread it uses Uint16Array. It looks when it
+// makes its first tensor. Source: https://github.com/microsoft/onnxruntime/pull/32323
+Reflect.deleteProperty(globalThis, "Float16Array");
+
+const sessions = new Map<string, InferenceSession>();
 const signatures: ModelSignature[] = [];
 const problems: string[] = [];
 for (const file of (workerData as WorkerStart).models) {
@@ -40,15 +44,15 @@ async function run(request: RunRequest): Promise<void> {
       request.outputs.map(({ name }) => name),
     );
     const runMs = performance.now() - started;
-    const outputs = request.outputs.map(({ name, datatype }): Tensor => {
+    const outputs = request.outputs.map(({ name, datatype }) => {
       const result = results[name];
       if (result === undefined || typeof result.data === "string" || !ArrayBuffer.isView(result.data))
         throw new Error(`output ${name} came without data`);
-      return { name, datatype, shape: result.dims, bytes: ownBytes(result.data) };
+      return { name, datatype, shape: result.dims, bytes: ownBuffer(result.data) };
     });
     report(
       { kind: "done", outputs, runMs },
-      outputs.map(({ bytes }) => bytes.buffer as ArrayBuffer),
+      outputs.map(({ bytes }) => bytes.buffer),
     );
   } catch (error) {
     report({ kind: "failed", message: messageOf(error) });
@@ -59,11 +63,3 @@ function toRuntime({ datatype, bytes, shape }: Tensor): RuntimeTensor {
   const type = traitsOf(datatype).runtimeType as "float32";
   return new RuntimeTensor(type, typedElements(datatype, bytes) as Float32Array, [...shape]);
 }
-
-/** The bytes in a buffer that can be transferred: two outputs may share one, and a small one may sit in a larger. */
-function ownBytes(data: ArrayBufferView): Uint8Array {
-  const bytes = new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
-  return bytes.slice();
-}
-
-export type { InferenceSession };

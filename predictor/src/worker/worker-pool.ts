@@ -2,7 +2,7 @@ import { Worker } from "node:worker_threads";
 import { messageOf, PredictorError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import type { ModelSignature } from "../model/signature.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { ownBuffer, type Tensor } from "../tensor/tensor.ts";
 import { problemList } from "../text/problem-list.ts";
 import type { ModelFile, RunRequest, WorkerReport, WorkerStart } from "./messages.ts";
 
@@ -21,7 +21,7 @@ export interface PoolOptions {
   /** Requests that may wait for a worker; the next one is refused. */
   readonly queueLimit: number;
   readonly logger: Logger;
-  /** After a change of `aliveWorkers`, once the pool has started. */
+  /** After every change of `aliveWorkers` since the start. */
   readonly onAlive?: (alive: number) => void;
   /** The worker's module; a test may bring one that crashes. */
   readonly entry?: URL;
@@ -54,6 +54,7 @@ export class WorkerPool implements AsyncDisposable {
   #signatures: readonly ModelSignature[] = [];
   #backoffMs = FIRST_BACKOFF_MS;
   #restarts = 0;
+  #started = false;
   #closed = false;
 
   private constructor(options: PoolOptions) {
@@ -72,6 +73,7 @@ export class WorkerPool implements AsyncDisposable {
       await pool[Symbol.asyncDispose]();
       throw error;
     }
+    pool.#started = true;
     return pool;
   }
 
@@ -165,7 +167,7 @@ export class WorkerPool implements AsyncDisposable {
           this.#backoffMs = FIRST_BACKOFF_MS;
           this.#alive.set(worker, undefined);
           this.#idle.add(worker);
-          this.#options.onAlive?.(this.#alive.size);
+          if (this.#started) this.#options.onAlive?.(this.#alive.size);
           this.#dispatch();
           resolve();
           return;
@@ -219,7 +221,7 @@ export class WorkerPool implements AsyncDisposable {
       for (const waiting of this.#queue) waiting.reject(new PredictorError("unavailable", "no worker is ready"));
       this.#queue.clear();
     }
-    if (wasAlive) this.#options.onAlive?.(this.#alive.size);
+    if (wasAlive && this.#started) this.#options.onAlive?.(this.#alive.size);
   }
 
   #replace(): void {
@@ -234,10 +236,4 @@ export class WorkerPool implements AsyncDisposable {
     }, pauseMs);
     this.#timers.add(timer);
   }
-}
-
-/** Transferring takes the whole buffer away, so it must be the tensor's alone. */
-function ownBuffer(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  const { buffer, byteLength } = bytes;
-  return buffer instanceof ArrayBuffer && buffer.byteLength === byteLength ? new Uint8Array(buffer) : bytes.slice();
 }
