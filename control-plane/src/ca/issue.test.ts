@@ -154,7 +154,7 @@ describe("the peer that a certificate names", () => {
     for (let index = 0; index < leaf.length; index++) {
       const changed = Buffer.from(leaf);
       changed[index] = (changed[index] ?? 0) ^ (1 << (index % 8));
-      peerFromCertificate("bank.example", changed);
+      expect(() => peerFromCertificate("bank.example", changed)).not.toThrow();
     }
   });
 });

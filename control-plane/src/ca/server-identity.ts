@@ -5,12 +5,21 @@ import { ServerCredentials } from "@grpc/grpc-js";
 import type { Authority } from "./authority.ts";
 
 const DAY_MS = 24 * 3_600_000;
+/** Strangers that say nothing hold a socket for no longer. */
+const HANDSHAKE_TIMEOUT_MS = 10_000;
 
 /** grpc-js watches its credentials and hands what changes to the listening sockets. */
 class RenewableServerCredentials extends ServerCredentials {
   // grpc-js takes only requestCert, rejectUnauthorized and the like from here; the rest is in the context.
   constructor(context: SecureContextOptions, clientCertificate: boolean) {
-    super({ requestCert: clientCertificate, rejectUnauthorized: clientCertificate }, context);
+    super(
+      {
+        requestCert: clientCertificate,
+        rejectUnauthorized: clientCertificate,
+        handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+      },
+      context,
+    );
   }
 
   renew(context: SecureContextOptions): void {

@@ -29,6 +29,7 @@ export class Readiness implements AsyncDisposable {
   readonly #path: string;
   #ready: ReadonlySet<NodeId> = new Set();
   #calls = 0;
+  readonly #open = new Set<() => void>();
   #timer: NodeJS.Timeout | undefined;
   #unwritten = false;
   #writing: Promise<void> | undefined;
@@ -84,7 +85,10 @@ export class Readiness implements AsyncDisposable {
       if (this.#tracker.report(nodeId, number, report)) this.#changed();
     });
     // A reset, a lost connection and a half-close all come to the same: nobody speaks on this call any more.
+    const refuse = () => callback({ code: status.UNAVAILABLE, details: "the control plane is shutting down" });
+    this.#open.add(refuse);
     const end = () => {
+      this.#open.delete(refuse);
       if (this.#closed) return;
       this.#tracker.end(nodeId, number, this.#deps.now());
       this.#schedule();
@@ -144,10 +148,11 @@ export class Readiness implements AsyncDisposable {
     this.#writing = undefined;
   }
 
-  /** The set on disk stays: calls that end from now on end because of us. */
+  /** Ends every call with UNAVAILABLE. The set on disk stays: agents report again to whoever comes next. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
+    for (const refuse of this.#open) refuse();
     await this.#writing;
   }
 }

@@ -1,0 +1,57 @@
+import type { ProxyState } from "./ads/proxy-state.ts";
+import type { Outcome } from "./ca/service.ts";
+import type { SourceView } from "./last-good/source-view.ts";
+import { Counter, exposition, Gauge } from "./metrics/metrics.ts";
+import type { NodeId } from "./snapshot/snapshot.ts";
+
+export interface MeshGauges {
+  readonly proxies: () => readonly ProxyState[];
+  readonly ready: () => ReadonlySet<NodeId>;
+  readonly view: () => SourceView | undefined;
+}
+
+const METHODS = ["enroll", "renew"] as const;
+const OUTCOMES = ["issued", "refused", "limited", "failed"] as const satisfies readonly Outcome[];
+
+/** Everything that /metrics of the control plane shows. */
+export class MeshMetrics {
+  readonly svids: Counter = new Counter(
+    "hedgerow_svid_requests_total",
+    "Requests for an SVID by method and outcome.",
+    METHODS.flatMap((method) => OUTCOMES.map((outcome) => ({ method, outcome }))),
+  );
+  readonly snapshots: Counter = new Counter(
+    "hedgerow_snapshots_total",
+    "Translations of the manifests: published, or kept back because of an error of the control plane.",
+    [{ outcome: "published" }, { outcome: "kept" }],
+  );
+  readonly #gauges: readonly Gauge[];
+
+  constructor({ proxies, ready, view }: MeshGauges) {
+    const rejected = (state: ProxyState) => [...state.types.values()].some((type) => type.rejected !== undefined);
+    this.#gauges = [
+      new Gauge(
+        "hedgerow_proxies_connected",
+        "Proxies with an open ADS stream.",
+        () => proxies().filter(({ connected }) => connected).length,
+      ),
+      new Gauge(
+        "hedgerow_proxies_rejecting",
+        "Connected proxies that refused content which has not changed since.",
+        () => proxies().filter((state) => state.connected && rejected(state)).length,
+      ),
+      new Gauge("hedgerow_workloads_ready", "Workloads whose agents report ready.", () => ready().size),
+      new Gauge("hedgerow_source_objects", "Manifests in force.", () => view()?.objects.length ?? 0),
+      new Gauge("hedgerow_source_problems", "Problems of the manifests.", () => view()?.problems.length ?? 0),
+      new Gauge(
+        "hedgerow_source_stale_objects",
+        "Manifests at their last good version.",
+        () => view()?.stale.size ?? 0,
+      ),
+    ];
+  }
+
+  expose(): string {
+    return exposition([this.svids, this.snapshots, ...this.#gauges]);
+  }
+}

@@ -1,0 +1,126 @@
+// What exists once there is a certificate authority: the ports that proxies and agents call.
+import { AdminListener } from "./admin/server.ts";
+import type { AdminDeps } from "./admin/service.ts";
+import { AdsServer, adsServerOptions } from "./ads/server.ts";
+import { Authority } from "./ca/authority.ts";
+import { peerOfCall } from "./ca/call-peer.ts";
+import type { KeyMaterial } from "./ca/key-store.ts";
+import { ServerIdentity } from "./ca/server-identity.ts";
+import { certificateService, enrollmentService, type IssuanceDeps } from "./ca/service.ts";
+import type { Config } from "./config.ts";
+import { formatAddress, GrpcListener } from "./grpc-listener.ts";
+import type { Logger } from "./logger.ts";
+import { Publisher, type PublisherDeps } from "./publisher.ts";
+import type { Readiness } from "./readiness/service.ts";
+import { StatusWatch } from "./status-watch.ts";
+
+export interface ServingDeps {
+  readonly config: Config;
+  readonly material: KeyMaterial;
+  readonly readiness: Readiness;
+  readonly issuance: Omit<IssuanceDeps, "authority" | "logger" | "now">;
+  readonly publishing: Omit<PublisherDeps, "ads" | "trustDomain" | "logger">;
+  readonly admin: AdminDeps;
+  readonly now: () => number;
+  readonly logger: Logger;
+}
+
+// A stranger's largest request holds a token and a PKCS#10 request, 4 KiB each.
+const ENROLL_OPTIONS = {
+  "grpc.max_receive_message_length": 16 * 1024,
+  "grpc.max_concurrent_streams": 16,
+  "grpc.max_connection_idle_ms": 30_000,
+};
+
+/** ADS, enrolment, renewal, reports and, where configured, the admin service over mTLS. */
+export class Serving implements AsyncDisposable {
+  readonly authority: Authority;
+  readonly ads: AdsServer;
+  readonly publisher: Publisher;
+  readonly status: StatusWatch;
+  /** Where it listens, by port name. */
+  readonly addresses: ReadonlyMap<string, string>;
+  readonly #owned: AsyncDisposableStack;
+
+  private constructor(
+    parts: Pick<Serving, "authority" | "ads" | "publisher" | "status" | "addresses"> & {
+      readonly owned: AsyncDisposableStack;
+    },
+  ) {
+    this.authority = parts.authority;
+    this.ads = parts.ads;
+    this.publisher = parts.publisher;
+    this.status = parts.status;
+    this.addresses = parts.addresses;
+    this.#owned = parts.owned;
+  }
+
+  /** Listens only after the first snapshot: a proxy that comes back must not find an empty mesh. */
+  static async start(deps: ServingDeps): Promise<Serving> {
+    const { config, material, now, logger, readiness } = deps;
+    const { trustDomain } = material;
+    // Disposed of in reverse: listeners first, so that nobody comes back to those whose calls are ended.
+    await using owned = new AsyncDisposableStack();
+    const authority = new Authority(material, now);
+    const identity = owned.use(new ServerIdentity(authority));
+    const ads = new AdsServer({
+      identify: (call) => {
+        const peer = peerOfCall(trustDomain, call);
+        return peer?.kind === "workload" ? peer : undefined;
+      },
+      now,
+      logger: logger.child({ component: "ads" }),
+    });
+    const publisher = owned.use(
+      new Publisher({ ...deps.publishing, ads, trustDomain, logger: logger.child({ component: "publisher" }) }),
+    );
+    const status = owned.use(
+      new StatusWatch(() => ({
+        view: deps.publishing.view(),
+        findings: publisher.findings,
+        snapshot: publisher.snapshot,
+        proxies: ads.states(),
+        nowMs: now(),
+      })),
+    );
+    ads.onChange(() => status.schedule());
+    publisher.publish();
+    status.read();
+
+    const issuance: IssuanceDeps = { ...deps.issuance, authority, now, logger: logger.child({ component: "ca" }) };
+    const meshServices = [ads.service, certificateService(issuance), readiness.service(trustDomain)];
+    const mesh = owned.use(
+      await GrpcListener.listen(
+        config.meshListen,
+        identity.grpcCredentials({ clientCertificate: true }),
+        meshServices,
+        adsServerOptions,
+      ),
+    );
+    const enroll = owned.use(
+      await GrpcListener.listen(
+        config.enrollListen,
+        identity.grpcCredentials({ clientCertificate: false }),
+        [enrollmentService(issuance)],
+        ENROLL_OPTIONS,
+      ),
+    );
+    const addresses = new Map([
+      ["mesh", mesh.address],
+      ["enroll", enroll.address],
+    ]);
+    if (config.adminListen !== undefined) {
+      const admin = owned.use(await AdminListener.listen(deps.admin, identity, trustDomain, config.adminListen));
+      addresses.set("admin", formatAddress(admin.address));
+    }
+    for (const [portName, address] of addresses) logger.info({ address, port_name: portName }, "Listening");
+    return new Serving({ authority, ads, publisher, status, addresses, owned: owned.move() });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // The streams of proxies never end by themselves; what is short has the listener's time to finish.
+    const closing = this.#owned.disposeAsync();
+    this.ads.close();
+    await closing;
+  }
+}
