@@ -19,7 +19,7 @@ export function addStatus(program: Command, session: Session): void {
 Examples:
   $ hedgerow status
   POLICY                      EFFECTIVE  PROXIES  WHY
-  AccessPolicy/models/digits  partly     4/5      models/digits-2: disconnected, access.yaml:1:1
+  AccessPolicy/models/digits  partly     4/5      models/digits-2 is disconnected
   HTTPRoute/models/digits     yes        5/5
 
   ! 1 of 2 objects in effect

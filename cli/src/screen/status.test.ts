@@ -10,7 +10,6 @@ const view = (init: Init) => viewStatus(create(GetStatusResponseSchema, init));
 const accepted = { type: "Accepted", status: "True", reason: "Accepted" };
 const resolved = { type: "ResolvedRefs", status: "True", reason: "ResolvedRefs" };
 const policy = { kind: "AccessPolicy", namespace: "models", name: "digits" };
-const position = { file: "access.yaml", line: 14, column: 9 };
 
 function screen(init: Init, columns?: number): string {
   return `\n${renderStatus(view(init), { columns })}`;
@@ -46,36 +45,43 @@ Workload/models/digits-1    yes        1/1
 `);
   });
 
-  it("names the first laggard with Envoy's words and the manifest's line", () => {
-    const laggards = [
-      { nodeId: "fraud/fraud-api-7", reason: "Rejected", message: "invalid\nregex" },
-      { nodeId: "fraud/fraud-api-8", reason: "Pending" },
-    ];
-    const programmed = { type: "Programmed", status: "False", reason: "Rejected", message: "10 of 12 proxies" };
-    const object = {
-      ...policy,
-      position,
-      conditions: [accepted, programmed],
-      proxiesTotal: 12,
-      proxiesProgrammed: 10,
-      laggards,
-    };
-    expect(screen({ objects: [object] })).toBe(`
+  const programmed = (message: string) => ({ type: "Programmed", status: "False", reason: "Rejected", message });
+  const words = "fraud/fraud-api-7 rejected RouteConfiguration outbound/models/digits/80: invalid\nregex (and 1 more)";
+
+  it("says why the first proxy lags, without the count that has its own column", () => {
+    const conditions = [accepted, programmed(`10 of 12 proxies; access.yaml:14:9: ${words}`)];
+    expect(screen({ objects: [{ ...policy, conditions, proxiesTotal: 12, proxiesProgrammed: 10 }] })).toBe(`
 POLICY                      EFFECTIVE  PROXIES  WHY
-AccessPolicy/models/digits  partly     10/12    fraud/fraud-api-7: NACK: invalid regex (and 1 more), access.yaml:14:9
+AccessPolicy/models/digits  partly     10/12    access.yaml:14:9: fraud/fraud-api-7 rejected RouteConfiguration outbound/models/digits/80: invalid regex (and 1 more)
 
 ! 0 of 1 object in effect
 `);
   });
 
-  it("wraps in a narrow terminal", () => {
-    const laggards = [
-      { nodeId: "fraud/fraud-api-7", reason: "Rejected", message: "route: unknown cluster 'outbound/x'" },
+  it("says first what is wrong with the manifest itself, or at least its reason", () => {
+    const invalid = { type: "Accepted", status: "False", reason: "Invalid", message: "access.yaml:6:3: unknown field" };
+    const refs = { type: "ResolvedRefs", status: "False", reason: "TargetNotFound" };
+    const objects = [
+      { ...policy, conditions: [programmed("0 of 1 proxy; x"), invalid], proxiesTotal: 1 },
+      { ...policy, name: "other", conditions: [refs] },
     ];
-    expect(screen({ objects: [{ ...policy, position, proxiesTotal: 2, laggards }] }, 90)).toBe(`
+    expect(screen({ objects })).toBe(`
 POLICY                      EFFECTIVE  PROXIES  WHY
-AccessPolicy/models/digits  no         0/2      fraud/fraud-api-7: NACK: route: unknown
-                                                cluster 'outbound/x', access.yaml:14:9
+AccessPolicy/models/digits  no         0/1      access.yaml:6:3: unknown field
+AccessPolicy/models/other   no         –        TargetNotFound
+
+! 0 of 2 objects in effect
+`);
+  });
+
+  it("wraps in a narrow terminal", () => {
+    const conditions = [programmed(`0 of 2 proxies; access.yaml:14:9: ${words}`)];
+    expect(screen({ objects: [{ ...policy, conditions, proxiesTotal: 2 }] }, 90)).toBe(`
+POLICY                      EFFECTIVE  PROXIES  WHY
+AccessPolicy/models/digits  no         0/2      access.yaml:14:9: fraud/fraud-api-7
+                                                rejected RouteConfiguration
+                                                outbound/models/digits/80: invalid regex
+                                                (and 1 more)
 
 ! 0 of 1 object in effect
 `);
@@ -83,17 +89,13 @@ AccessPolicy/models/digits  no         0/2      fraud/fraud-api-7: NACK: route: 
 
   it("moves the reason below a long name at 80 columns", () => {
     const name = "an-access-policy-with-a-rather-long-name";
-    const refs = {
-      type: "ResolvedRefs",
-      status: "False",
-      reason: "BackendNotFound",
-      message: "no Service models/digits-v3",
-    };
-    const object = { ...policy, name, position, conditions: [accepted, refs], proxiesTotal: 2, proxiesProgrammed: 2 };
+    const message = "access.yaml:5:38: service models/digits-v3 not found";
+    const refs = { type: "ResolvedRefs", status: "False", reason: "TargetNotFound", message };
+    const object = { ...policy, name, conditions: [accepted, refs], proxiesTotal: 2, proxiesProgrammed: 2 };
     expect(screen({ objects: [object] }, 80)).toBe(`
 POLICY                                                        EFFECTIVE  PROXIES
 AccessPolicy/models/an-access-policy-with-a-rather-long-name  partly     2/2
-    no Service models/digits-v3, access.yaml:14:9
+    access.yaml:5:38: service models/digits-v3 not found
 
 ! 0 of 1 object in effect
 `);

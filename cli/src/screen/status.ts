@@ -8,7 +8,7 @@ import {
 } from "../admin/status-view.ts";
 import { count } from "./count.ts";
 import { type Paint, plain, type Style } from "./paint.ts";
-import { formatPosition, renderProblem } from "./problems.ts";
+import { renderProblem } from "./problems.ts";
 import { type Cell, renderTable, type TableOptions } from "./table.ts";
 
 const effectStyles: Readonly<Record<Effective, Style>> = { yes: "good", partly: "middling", no: "bad" };
@@ -47,28 +47,12 @@ function summary(status: StatusView, paint: Paint): string {
   return `${paint("bad", "!")} ${effective} of ${count(objects.length, "object")} in effect${wrong}\n`;
 }
 
-/** The first thing that keeps the object from being in effect, and where it is written. Empty when nothing does. */
-function why(object: ObjectView): string {
-  const bad = object.conditions.filter(isBad);
-  const reason =
-    bad.filter(({ type }) => type !== "Programmed").map(describe)[0] ?? laggards(object) ?? bad.map(describe)[0];
-  if (reason === undefined) return "";
-  const position = formatPosition(object.position);
-  return position === "" || reason.includes(position) ? reason : `${reason}, ${position}`;
-}
-
-function describe({ reason, message }: ObjectView["conditions"][number]): string {
-  return message === "" ? reason : message;
-}
-
-const laggardWords: Readonly<Record<string, string>> = {
-  Pending: "has not acknowledged yet",
-  Rejected: "NACK",
-  Disconnected: "disconnected",
-};
-
-function laggards({ laggards: [first, ...more] }: ObjectView): string | undefined {
-  if (first === undefined) return undefined;
-  const words = [laggardWords[first.reason] ?? first.reason, first.message].filter((part) => part !== "").join(": ");
-  return `${first.nodeId}: ${words}${more.length === 0 ? "" : ` (and ${more.length} more)`}`;
+/**
+ * The first thing that keeps the object from being in effect, in the control plane's words, which begin with the place
+ * of the fault where it has one; how many proxies lag has a column of its own. Empty when nothing is wrong.
+ */
+function why({ conditions }: ObjectView): string {
+  const bad = conditions.filter(isBad);
+  const first = bad.find(({ type }) => type !== "Programmed") ?? bad[0];
+  return first === undefined ? "" : first.message.replace(/^\d+ of \d+ prox(?:y|ies); /, "") || first.reason;
 }
