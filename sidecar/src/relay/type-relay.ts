@@ -135,7 +135,7 @@ export class TypeRelay {
       this.#wildcard = false;
       this.#streamWildcard = false;
       this.#owesWildcard = false;
-      for (const held of [...this.#latest.keys()]) if (!this.#names.has(held)) this.#forget(held);
+      for (const held of this.#latest.keys()) if (!this.#names.has(held)) this.#forget(held);
       return;
     }
     this.#streamNames.delete(name);
@@ -163,7 +163,7 @@ export class TypeRelay {
   dropStaleSubscriptions(): void {
     if (!this.#attached) return;
     this.#wildcard = this.#streamWildcard;
-    for (const name of [...this.#names]) if (!this.#streamNames.has(name)) this.#unsubscribe(name);
+    for (const name of this.#names) if (!this.#streamNames.has(name)) this.#unsubscribe(name);
   }
 
   #settleOutstanding(request: EnvoyRequest): EnvoyAnswer {
@@ -318,7 +318,7 @@ export class TypeRelay {
 
   /** Removals that this Envoy need not be told of, because it runs nothing under the name. */
   #dropSettledRemovals(): void {
-    for (const name of [...this.#absent]) {
+    for (const name of this.#absent) {
       if (this.#running.has(name)) continue;
       this.#accepted.delete(name);
       // Under a named subscription it is the answer to give again; under a wildcard it has served its purpose.
