@@ -1,5 +1,5 @@
 // A scripted ADS client over a real socket: `await client.subscribe(…)`, `await client.expect(…)`.
-import { credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
+import { type ChannelCredentials, credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
 import { type GrpcClient, grpcClient } from "@hedgerow/proto";
 import { AggregatedDiscoveryService } from "@hedgerow/proto/envoy/service/discovery/v3/ads";
 import type { DeltaDiscoveryResponse } from "@hedgerow/proto/envoy/service/discovery/v3/discovery";
@@ -30,10 +30,15 @@ export class AdsClient {
   /** How the stream ended. */
   readonly ended: Promise<{ readonly code: number; readonly details: string }>;
 
-  /** `peer` is who the certificate would say this is. */
-  constructor(address: string, peer: string, nodeId = peer) {
+  /** Without credentials, `peer` is who the certificate would say this is. */
+  constructor(
+    address: string,
+    peer: string,
+    nodeId: string = peer,
+    channel: ChannelCredentials = credentials.createInsecure(),
+  ) {
     // Clients with equal address and options would share one connection.
-    this.#client = grpcClient(AggregatedDiscoveryService, address, credentials.createInsecure(), {
+    this.#client = grpcClient(AggregatedDiscoveryService, address, channel, {
       "grpc.use_local_subchannel_pool": 1,
     });
     const metadata = new Metadata();

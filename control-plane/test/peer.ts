@@ -88,3 +88,18 @@ export async function tlsConnect(
   refused.catch(() => {});
   return socket;
 }
+
+/** PEM of the root that a server presents behind its leaf, as a first caller sees it. */
+export async function presentedRoot(address: string): Promise<string> {
+  const [host, port] = address.split(":");
+  const socket = connect({
+    host: host ?? "",
+    port: Number(port),
+    ALPNProtocols: ["h2"],
+    rejectUnauthorized: false,
+  });
+  await once(socket, "secureConnect");
+  const leaf = socket.getPeerCertificate(true);
+  socket.destroy();
+  return new X509Certificate(leaf.issuerCertificate.raw).toString();
+}
