@@ -158,9 +158,11 @@ describe("hedgerow status", () => {
     });
   });
 
-  it("prints the same as yaml", async () => {
-    const { stdout } = await ask(["-o", "yaml", "status"], { getStatus: () => ({}) });
-    expect(stdout).toBe("objects: []\nproblems: []\n");
+  it("prints the same as yaml, in which yes is a string to readers of YAML 1.1 too", async () => {
+    const empty = await ask(["-o", "yaml", "status"], { getStatus: () => ({}) });
+    expect(empty.stdout).toBe("objects: []\nproblems: []\n");
+    const { stdout } = await ask(["-o", "yaml", "status"], { getStatus: () => ({ objects: [inEffect] }) });
+    expect(stdout).toContain('    effective: "yes"\n');
   });
 });
 
