@@ -1,5 +1,5 @@
 /** Levels that HEDGEROW_LOG_LEVEL takes, least talkative first. */
-export const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace"] as const;
+const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** A TCP address to listen on. */
@@ -30,7 +30,7 @@ export interface Config {
   readonly logLevel: LogLevel;
 }
 
-export interface ConfigProblem {
+interface ConfigProblem {
   readonly variable: string;
   readonly value: string;
   /** What it must be. */

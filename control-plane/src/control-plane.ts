@@ -81,11 +81,6 @@ export class ControlPlane implements AsyncDisposable {
     return controlPlane;
   }
 
-  /** Undefined until there is a certificate authority. */
-  get serving(): Serving | undefined {
-    return this.#serving;
-  }
-
   async #start(): Promise<void> {
     const { config, logger, now } = this.#options;
     const { stateDir } = config;

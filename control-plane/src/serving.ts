@@ -38,12 +38,10 @@ export class Serving implements AsyncDisposable {
   readonly ads: AdsServer;
   readonly publisher: Publisher;
   readonly status: StatusWatch;
-  /** Where it listens, by port name. */
-  readonly addresses: ReadonlyMap<string, string>;
   readonly #owned: AsyncDisposableStack;
 
   private constructor(
-    parts: Pick<Serving, "authority" | "ads" | "publisher" | "status" | "addresses"> & {
+    parts: Pick<Serving, "authority" | "ads" | "publisher" | "status"> & {
       readonly owned: AsyncDisposableStack;
     },
   ) {
@@ -51,7 +49,6 @@ export class Serving implements AsyncDisposable {
     this.ads = parts.ads;
     this.publisher = parts.publisher;
     this.status = parts.status;
-    this.addresses = parts.addresses;
     this.#owned = parts.owned;
   }
 
@@ -105,16 +102,14 @@ export class Serving implements AsyncDisposable {
         ENROLL_OPTIONS,
       ),
     );
-    const addresses = new Map([
-      ["mesh", mesh.address],
-      ["enroll", enroll.address],
-    ]);
+    const listening = (portName: string, address: string) => logger.info({ address, port_name: portName }, "Listening");
+    listening("mesh", mesh.address);
+    listening("enroll", enroll.address);
     if (config.adminListen !== undefined) {
       const admin = owned.use(await AdminListener.listen(deps.admin, identity, trustDomain, config.adminListen));
-      addresses.set("admin", formatAddress(admin.address));
+      listening("admin", formatAddress(admin.address));
     }
-    for (const [portName, address] of addresses) logger.info({ address, port_name: portName }, "Listening");
-    return new Serving({ authority, ads, publisher, status, addresses, owned: owned.move() });
+    return new Serving({ authority, ads, publisher, status, owned: owned.move() });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

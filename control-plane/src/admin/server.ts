@@ -15,6 +15,8 @@ import { listenUnix } from "./unix-socket.ts";
 
 /** Every request of the admin service is small: the largest holds a PKCS#10 request. */
 const MAX_REQUEST_BYTES = 64 * 1024;
+/** A call that is being answered when a listener closes has this long. */
+const DRAIN_MS = 2_000;
 /** Answers of a large mesh are read by people. */
 const COMPRESS_MIN_BYTES = 16 * 1024;
 
@@ -29,10 +31,9 @@ function handler(deps: AdminDeps, callerOf: (request: IncomingMessage) => Caller
 }
 
 async function close(server: Server): Promise<void> {
-  await new Promise((resolve) => {
-    server.close(resolve);
-    server.closeIdleConnections();
-  });
+  const cut = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
+  await new Promise((resolve) => server.close(resolve));
+  clearTimeout(cut);
 }
 
 /** AdminService over Connect, HTTP/1.1, on a Unix socket: whoever can open it is an operator. */

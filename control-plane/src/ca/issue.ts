@@ -22,7 +22,7 @@ import { trustDomainId } from "./names.ts";
 import * as oids from "./oids.ts";
 
 /** Signs with the issuer's key: ECDSA over SHA-256, DER-encoded. */
-export type Sign = (toBeSigned: Uint8Array) => Uint8Array;
+type Sign = (toBeSigned: Uint8Array) => Uint8Array;
 
 interface Issuance {
   /** DER SubjectPublicKeyInfo of a P-256 key. */

@@ -5,6 +5,8 @@ import { ControlPlaneError } from "../errors.ts";
 import { readPrivateFile, replaceFile } from "../state-file.ts";
 
 const MAX_FILE_BYTES = 64 * 1024 * 1024;
+/** Remembered for longer than they live, in case the clock is set back. */
+const REMEMBER_SECONDS = 600;
 /** The file is written anew, without the expired, once it has twice the lines that it had then, and this many. */
 const REWRITE_LINES = 1000;
 
@@ -16,7 +18,7 @@ interface Pending {
 
 /**
  * `spend` returns once the token is on disk as spent: what was issued for it must leave only then. Tokens are forgotten
- * after they expire. Bounded by `maxTokens`, default 100,000: while that many are spent and alive, no more can be.
+ * ten minutes after they expire. Bounded by `maxTokens`, default 100,000: while that many are spent and alive, no more can be.
  */
 export class SpentTokens implements AsyncDisposable {
   readonly #path: string;
@@ -130,8 +132,7 @@ export class SpentTokens implements AsyncDisposable {
 }
 
 function forgetExpired(expiry: Map<string, number>, nowMs: number): void {
-  // The same instant at which `checkClaims` refuses the token.
-  for (const [jti, exp] of expiry) if (nowMs >= exp * 1000) expiry.delete(jti);
+  for (const [jti, exp] of expiry) if (nowMs >= (exp + REMEMBER_SECONDS) * 1000) expiry.delete(jti);
 }
 
 function contentOf(expiry: ReadonlyMap<string, number>): string {
