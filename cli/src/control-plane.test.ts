@@ -69,7 +69,7 @@ afterAll(async () => {
 const local = (...args: string[]) => runHere([...args, "--socket", socket], { nowMs: Date.now() });
 
 describe("hedgerow, against the real control plane", () => {
-  it("shows its manifests, which are partly in effect while no proxy has connected", async () => {
+  it("shows its manifests, of which a workload is not in effect before its proxy connects", async () => {
     const { code, stdout } = await local("status", "-o", "json");
     expect(code).toBe(1);
     expect(JSON.parse(stdout)).toMatchObject({
