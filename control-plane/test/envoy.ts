@@ -4,11 +4,32 @@ import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
+import { isMessage } from "@bufbuild/protobuf";
+import { ClusterLoadAssignmentSchema } from "@hedgerow/proto/envoy/config/endpoint/v3/endpoint";
+import type { LbEndpoint } from "@hedgerow/proto/envoy/config/endpoint/v3/endpoint_components";
 import { envoyPath } from "../../scripts/envoy-path.js";
+import { decodeResource } from "../src/snapshot/decode.ts";
 import type { ProxySnapshot } from "../src/snapshot/snapshot.ts";
-import { pathSource, writeSecrets, writeSnapshot } from "./file-xds.ts";
+import { pathSource, resourcesOf, versionOf, writeSecrets, writeSnapshot } from "./file-xds.ts";
 import type { Identity } from "./identity.ts";
 import { until } from "./until.ts";
+
+interface ConfigDump {
+  readonly version_info?: string;
+  readonly "@type": string;
+  readonly dynamic_route_configs?: readonly {
+    readonly version_info: string;
+    readonly route_config: { readonly name: string };
+  }[];
+}
+
+interface ClusterStatus {
+  readonly name: string;
+  readonly host_statuses?: readonly {
+    readonly address: { readonly socket_address: { readonly port_value: number } };
+  }[];
+}
 
 export class TestEnvoy implements AsyncDisposable {
   readonly #dir: string;
@@ -58,9 +79,43 @@ export class TestEnvoy implements AsyncDisposable {
     return envoy;
   }
 
-  /** Replaces what it reads; Envoy notices by itself. */
-  update(proxy: ProxySnapshot): void {
+  /** Replaces what it reads. Resolves when Envoy runs all of it; throws when it refuses any. */
+  async update(proxy: ProxySnapshot): Promise<void> {
+    const refused = await this.stat("update_rejected");
     writeSnapshot(this.#dir, proxy);
+    const wanted = wantedOf(proxy);
+    await until("Envoy to run it", async () => {
+      if ((await this.stat("update_rejected")) > refused) throw new Error(`Envoy refused: ${this.log()}`);
+      const running = { versions: await this.#versions(proxy), hosts: await this.#hosts() };
+      if (isDeepStrictEqual(running, wanted)) return true;
+      throw new Error(`runs ${JSON.stringify(running)}, wanted ${JSON.stringify(wanted)}`);
+    });
+  }
+
+  async #versions(proxy: ProxySnapshot): Promise<readonly unknown[]> {
+    const { configs }: { configs: ConfigDump[] } = JSON.parse(await this.admin("/config_dump"));
+    const routes = configs.flatMap(({ dynamic_route_configs }) => dynamic_route_configs ?? []);
+    return [
+      configs.find((config) => config["@type"].endsWith("ClustersConfigDump"))?.version_info ?? "",
+      configs.find((config) => config["@type"].endsWith("ListenersConfigDump"))?.version_info ?? "",
+      ...resourcesOf(proxy, "routes").map(
+        ({ name }) => routes.find(({ route_config }) => route_config.name === name)?.version_info,
+      ),
+    ];
+  }
+
+  /** Ports of all endpoints by cluster, as text. */
+  async #hosts(): Promise<string> {
+    const { cluster_statuses = [] }: { cluster_statuses?: ClusterStatus[] } = JSON.parse(
+      await this.admin("/clusters?format=json"),
+    );
+    const ports = cluster_statuses
+      .filter(({ name }) => name.startsWith("outbound/"))
+      .map(({ name, host_statuses = [] }): [string, number[]] => [
+        name,
+        host_statuses.map((host) => host.address.socket_address.port_value),
+      ]);
+    return hostsText(ports);
   }
 
   admin(path: string): Promise<string> {
@@ -95,8 +150,35 @@ export class TestEnvoy implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
     this.#process.kill("SIGKILL");
     await this.#exited;
     rmSync(this.#dir, { recursive: true });
   }
+}
+
+function wantedOf(proxy: ProxySnapshot) {
+  const assignments = resourcesOf(proxy, "endpoints").map(decodeResource);
+  const ports = assignments
+    .filter((message) => isMessage(message, ClusterLoadAssignmentSchema))
+    .map(({ clusterName, endpoints }): [string, number[]] => [
+      clusterName,
+      endpoints.flatMap(({ lbEndpoints }) => lbEndpoints.map(portOf)),
+    ]);
+  const versions = [
+    versionOf(resourcesOf(proxy, "clusters")),
+    versionOf(resourcesOf(proxy, "listeners")),
+    ...resourcesOf(proxy, "routes").map((route) => versionOf([route])),
+  ];
+  return { versions, hosts: hostsText(ports) };
+}
+
+function portOf({ hostIdentifier }: LbEndpoint): number {
+  const address = hostIdentifier.case === "endpoint" ? hostIdentifier.value.address?.address : undefined;
+  const port = address?.case === "socketAddress" ? address.value.portSpecifier : undefined;
+  return port?.case === "portValue" ? port.value : 0;
+}
+
+function hostsText(ports: readonly [cluster: string, ports: number[]][]): string {
+  return JSON.stringify(ports.map(([name, of]) => [name, of.toSorted((a, b) => a - b)]).toSorted());
 }

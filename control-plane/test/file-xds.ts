@@ -2,8 +2,8 @@
 import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { JsonValue } from "@bufbuild/protobuf";
-import type { ProxySnapshot } from "../src/snapshot/snapshot.ts";
-import { resourcesJson, TYPE_NAMES, type TypeName } from "../src/snapshot/yaml.ts";
+import type { ProxySnapshot, Resource } from "../src/snapshot/snapshot.ts";
+import { resourceJson, TYPE_NAMES, type TypeName } from "../src/snapshot/yaml.ts";
 import type { Identity } from "./identity.ts";
 
 const SECRET = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret";
@@ -16,10 +16,21 @@ export function pathSource(dir: string, file: string) {
 /** What is referred to comes first, so that Envoy never meets a reference to a file that is not there. */
 export function writeSnapshot(dir: string, proxy: ProxySnapshot): void {
   for (const type of ["endpoints", "routes"] as const)
-    for (const resource of resourcesJson(proxy, type))
-      writeResources(dir, fileOf(type, nameOf(resource)), type, [resource]);
+    for (const resource of resourcesOf(proxy, type)) writeResources(dir, fileOf(type, resource.name), type, [resource]);
   for (const type of ["clusters", "listeners"] as const)
-    writeResources(dir, `${type}.json`, type, resourcesJson(proxy, type));
+    writeResources(dir, `${type}.json`, type, resourcesOf(proxy, type));
+}
+
+export function resourcesOf({ resources }: ProxySnapshot, type: TypeName): readonly Resource[] {
+  return [...(resources.get(TYPE_NAMES[type])?.values() ?? [])];
+}
+
+/** What Envoy calls the content of one file. */
+export function versionOf(resources: readonly Resource[]): string {
+  return resources
+    .map(({ name, version }) => `${name}@${version}`)
+    .toSorted()
+    .join();
 }
 
 export function writeSecrets(dir: string, { key, cert, ca }: Identity): void {
@@ -32,10 +43,13 @@ export function writeSecrets(dir: string, { key, cert, ca }: Identity): void {
     replaceFile(join(dir, `${secret.name}.json`), JSON.stringify({ resources: [{ "@type": SECRET, ...secret }] }));
 }
 
-function writeResources(dir: string, file: string, type: TypeName, resources: readonly JsonValue[]): void {
-  const typed = resources.map((resource) => ({ "@type": TYPE_NAMES[type], ...mapping(fromPaths(dir, resource)) }));
+function writeResources(dir: string, file: string, type: TypeName, resources: readonly Resource[]): void {
+  const typed = resources.map((resource) => ({
+    "@type": TYPE_NAMES[type],
+    ...mapping(fromPaths(dir, resourceJson(resource))),
+  }));
   mkdirSync(join(dir, "resources"), { recursive: true });
-  replaceFile(join(dir, file), JSON.stringify({ resources: typed }));
+  replaceFile(join(dir, file), JSON.stringify({ version_info: versionOf(resources), resources: typed }));
 }
 
 // Envoy watches for a file that is moved into place.
@@ -59,11 +73,6 @@ function fromPaths(dir: string, value: JsonValue): JsonValue {
     return [key, fromPaths(dir, field)];
   });
   return Object.fromEntries(fields);
-}
-
-function nameOf(resource: JsonValue): JsonValue | undefined {
-  const { name, cluster_name } = mapping(resource);
-  return name ?? cluster_name;
 }
 
 function fileOf(type: "routes" | "endpoints", name: JsonValue | undefined): string {

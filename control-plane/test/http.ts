@@ -1,5 +1,6 @@
 // An application that says what it saw, and calls in plain text or with an SVID.
 import {
+  type Agent,
   createServer,
   type IncomingHttpHeaders,
   type IncomingMessage,
@@ -9,6 +10,7 @@ import {
 import { request as tlsRequest } from "node:https";
 import type { Identity } from "./identity.ts";
 
+/** Answers at once; /slow after 10 ms. */
 export class EchoApp implements AsyncDisposable {
   readonly name: string;
   readonly port: number;
@@ -23,7 +25,9 @@ export class EchoApp implements AsyncDisposable {
   static async start(name: string): Promise<EchoApp> {
     const server = createServer(({ url, headers }, response) => {
       response.setHeader("content-type", "application/json");
-      response.end(JSON.stringify({ app: name, path: url, headers }));
+      const answer = JSON.stringify({ app: name, path: url, headers });
+      if (url === "/slow") setTimeout(() => response.end(answer), 10);
+      else response.end(answer);
     });
     await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
     return new EchoApp(name, portOf(server), server);
@@ -51,6 +55,8 @@ export interface Call {
   readonly headers?: Readonly<Record<string, string>>;
   /** Calls over mTLS as this; absent: in plain text. */
   readonly identity?: Partial<Identity>;
+  /** Default: a connection of its own. */
+  readonly agent?: Agent;
   readonly maxVersion?: "TLSv1.2" | "TLSv1.3";
 }
 
@@ -62,9 +68,17 @@ export interface Answer {
   readonly seen: { readonly app: string; readonly path: string; readonly headers: IncomingHttpHeaders } | undefined;
 }
 
-/** One call on a connection of its own. Sends the path as it is given. Rejects when there is no answer. */
-export function call({ port, path = "/", method = "GET", headers = {}, identity, maxVersion }: Call): Promise<Answer> {
-  const target = { host: "127.0.0.1", port, path, method, headers, agent: false };
+/** One call. Sends the path as it is given. Rejects when there is no answer. */
+export function call({
+  port,
+  path = "/",
+  method = "GET",
+  headers = {},
+  identity,
+  agent,
+  maxVersion,
+}: Call): Promise<Answer> {
+  const target = { host: "127.0.0.1", port, path, method, headers, agent: agent ?? false };
   return new Promise((resolve, reject) => {
     const receive = (response: IncomingMessage) => {
       const parts: Buffer[] = [];

@@ -10,8 +10,9 @@ import {
 } from "@hedgerow/manifest";
 import { allowMesh, type CompiledAccess, compileAccess, denyAll } from "@hedgerow/policy";
 import type { NodeId, Origin } from "../snapshot/snapshot.ts";
-import { nodeIdOf, objectOfKind, serviceKey, type WorkloadsByNamespace } from "./catalog.ts";
+import { compareAge, nodeIdOf, objectOfKind, serviceKey, type WorkloadsByNamespace } from "./catalog.ts";
 import type { Finding } from "./finding.ts";
+import { assignPolicies } from "./policy-targets.ts";
 import { inboundOf, selectedBy } from "./service-ports.ts";
 
 /** Who gets in at one inbound port, and what says so. */
@@ -36,67 +37,59 @@ export interface ResolvedAccess {
   /** What governs an inbound port of a workload. */
   accessOf(nodeId: NodeId, port: number): InboundAccess;
   readonly findings: readonly Finding[];
-  /** The Services that policies target, to be remembered: a policy outlives the loss of its target. */
-  readonly resolved: ReadonlyMap<ObjectKey, SourceObject<Service>>;
+  /** Policies whose targets exist, and the Services that policies govern, to be remembered. */
+  readonly resolved: ReadonlyMap<ObjectKey, SourceObject>;
 }
 
 /**
  * What governs an inbound port: the policies of the Services in front of it, where any of them may let a caller in; without
  * one, the policies of the Services whose HTTPRoutes lead to it; without one, the mesh's default. A port that no Service is
- * in front of lets nobody in. A target that disappeared stands as it last was, so that losing it opens nothing.
+ * in front of lets nobody in. A governed Service that disappeared stands as it last was, so that losing it opens nothing.
  */
 export function resolveAccess(input: AccessInput): ResolvedAccess {
   const { policies, services, lastResolved, workloadsByNamespace } = input;
-  const winners = new Map<ObjectKey, SourceObject<AccessPolicy>>();
-  const findings: Finding[] = [];
-  const resolved = new Map<ObjectKey, SourceObject<Service>>();
-  const inFront = servicesInFront(services.values(), workloadsByNamespace);
-  for (const policy of policies) {
-    const object = objectRef(policy.manifest);
-    for (const [index, { name }] of policy.manifest.spec.targetRefs.entries()) {
-      const path = ["spec", "targetRefs", index, "name"];
-      const key = serviceKey(object.namespace, name);
-      const winner = winners.get(key);
-      if (winner === policy) continue;
-      if (winner !== undefined) {
-        const message = `service ${object.namespace}/${name} already has the older policy ${winner.manifest.metadata.name}`;
-        findings.push({ object, path, condition: "Conflicted", reason: "Conflicted", message });
-        continue;
-      }
-      winners.set(key, policy);
-      const target = services.get(key) ?? objectOfKind(lastResolved, "Service", key);
-      if (target !== undefined) resolved.set(key, target);
-      if (services.has(key)) continue;
-      if (target !== undefined) addServicesInFront(inFront, target, workloadsByNamespace);
-      const consequence = target === undefined ? "" : "; the policy stays on the workloads that it last selected";
-      const message = `service ${object.namespace}/${name} not found${consequence}`;
-      findings.push({ object, path, condition: "ResolvedRefs", reason: "TargetNotFound", message });
-    }
-  }
+  const { byService, findings, resolved } = assignPolicies(policies, lastResolved, services);
   const parents = parentsByBackend(input.routes);
-  const compiled = new Map<SourceObject<AccessPolicy>, CompiledAccess>();
-  for (const policy of new Set(winners.values()))
-    compiled.set(policy, compileAccess(policy.manifest, input.trustDomain));
-  const fallback = defaultAccess(input.meshConfig, input.trustDomain);
+  const inFront: InFront = new Map();
+  for (const service of services.values()) addServiceInFront(inFront, service, workloadsByNamespace);
 
-  function governedBy(keys: Iterable<ObjectKey>): readonly SourceObject<AccessPolicy>[] {
-    const found = new Set([...keys].flatMap((key) => winners.get(key) ?? []));
-    return policies.filter((policy) => found.has(policy));
+  const governed = new Set(byService.keys());
+  for (const [backend, parentKeys] of parents) if (!parentKeys.isDisjointFrom(byService)) governed.add(backend);
+  const remembered = new Map<ObjectKey, SourceObject>(resolved);
+  for (const key of governed) {
+    const service = services.get(key) ?? objectOfKind(lastResolved, "Service", key);
+    if (service === undefined) continue;
+    remembered.set(key, service);
+    if (!services.has(key)) addServiceInFront(inFront, service, workloadsByNamespace);
   }
+
+  const compile = memoized((policy: SourceObject<AccessPolicy>) => compileAccess(policy.manifest, input.trustDomain));
+  const fallback = defaultAccess(input.meshConfig, input.trustDomain);
+  const policiesOf = (keys: readonly ObjectKey[]) => new Set(keys.flatMap((key) => byService.get(key) ?? []));
   return {
     findings,
-    resolved,
+    resolved: remembered,
     accessOf(nodeId, port) {
       const front = inFront.get(`${nodeId} ${port}`) ?? [];
       if (front.length === 0) return { access: [denyAll("no service")], accessOrigins: [] };
-      const own = governedBy(front);
-      const governing = own.length > 0 ? own : governedBy(front.flatMap((key) => [...(parents.get(key) ?? [])]));
-      if (governing.length === 0) return fallback;
+      const own = policiesOf(front);
+      const governing = own.size > 0 ? own : policiesOf(front.flatMap((key) => [...(parents.get(key) ?? [])]));
+      if (governing.size === 0) return fallback;
+      const sorted = [...governing].toSorted((a, b) => compareAge(a.manifest, b.manifest));
       return {
-        access: governing.flatMap((policy) => compiled.get(policy) ?? []),
-        accessOrigins: governing.map(({ manifest }) => ({ object: objectRef(manifest), path: ["spec", "allow"] })),
+        access: sorted.map(compile),
+        accessOrigins: sorted.map(({ manifest }) => ({ object: objectRef(manifest), path: ["spec", "allow"] })),
       };
     },
+  };
+}
+
+function memoized<K, V>(compute: (key: K) => V): (key: K) => V {
+  const known = new Map<K, V>();
+  return (key) => {
+    const value = known.get(key) ?? compute(key);
+    known.set(key, value);
+    return value;
   };
 }
 
@@ -112,16 +105,7 @@ function defaultAccess(meshConfig: MeshConfig | undefined, trustDomain: string):
 /** Keys of Services by node id and inbound port. */
 type InFront = Map<string, ObjectKey[]>;
 
-function servicesInFront(
-  services: Iterable<SourceObject<Service>>,
-  workloadsByNamespace: WorkloadsByNamespace,
-): InFront {
-  const inFront: InFront = new Map();
-  for (const service of services) addServicesInFront(inFront, service, workloadsByNamespace);
-  return inFront;
-}
-
-function addServicesInFront(
+function addServiceInFront(
   inFront: InFront,
   { manifest }: SourceObject<Service>,
   workloadsByNamespace: WorkloadsByNamespace,
