@@ -58,6 +58,7 @@ function jumpingClock() {
   };
 }
 
+const eventually = (check: () => void) => vi.waitFor(check, { timeout: 10_000 });
 const readyOnDisk = () => JSON.parse(readFileSync(join(dir, "ready.json"), "utf8")) as unknown;
 const ready = { ready: true, agentVersion: "1.2.3" };
 
@@ -66,13 +67,13 @@ describe("reports", () => {
     const { readiness, report } = await start();
     const { call } = report();
     call.write({ ready: false, reason: "x".repeat(600), agentVersion: "1.2.3" });
-    await vi.waitFor(() => expect(readiness.of("models/a")?.reason).toBe("x".repeat(512)));
+    await eventually(() => expect(readiness.of("models/a")?.reason).toBe("x".repeat(512)));
     expect(readiness.ready.size).toBe(0);
     call.write(ready);
-    await vi.waitFor(() => expect([...readiness.ready]).toEqual(["models/a"]));
-    await vi.waitFor(() => expect(readyOnDisk()).toEqual(["models/a"]));
+    await eventually(() => expect([...readiness.ready]).toEqual(["models/a"]));
+    await eventually(() => expect(readyOnDisk()).toEqual(["models/a"]));
     call.write({ ready: false, reason: "draining" });
-    await vi.waitFor(() => expect(readyOnDisk()).toEqual([]));
+    await eventually(() => expect(readyOnDisk()).toEqual([]));
     expect(readiness.ready.size).toBe(0);
   });
 
@@ -84,12 +85,12 @@ describe("reports", () => {
     const { readiness, report } = await start(clock.now);
     const { call, answered } = report();
     call.write(ready);
-    await vi.waitFor(() => expect(readiness.ready.size).toBe(1));
-    clock.jumpAfterNextLook(GRACE_MS - 300);
+    await eventually(() => expect(readiness.ready.size).toBe(1));
+    clock.jumpAfterNextLook(GRACE_MS - 1_000);
     stop(call);
     await answered.catch(() => {});
     expect(readiness.ready.size).toBe(1);
-    await vi.waitFor(() => expect(readyOnDisk()).toEqual([]));
+    await eventually(() => expect(readyOnDisk()).toEqual([]));
     expect(readiness.ready.size).toBe(0);
   });
 
@@ -113,7 +114,7 @@ describe("a restart", () => {
     const { readiness, report } = await start(clock.now);
     expect([...readiness.ready]).toEqual(["models/a", "models/b"]);
     report().call.write(ready);
-    await vi.waitFor(() => expect(readyOnDisk()).toEqual(["models/a"]), { timeout: 3_000 });
+    await eventually(() => expect(readyOnDisk()).toEqual(["models/a"]));
     expect(readiness.of("models/a")?.agentVersion).toBe("1.2.3");
   });
 
