@@ -41,6 +41,7 @@ export class RelaySession {
   #envoyStreams = 0;
   #nonces = 0;
   #envoyConnected = false;
+  #envoySettled = false;
   #upstreamConnected = false;
   #ownOpened = false;
   // The effects of the input under way.
@@ -62,6 +63,7 @@ export class RelaySession {
 
   upstreamConnected(): Effects {
     this.#upstreamConnected = true;
+    this.#dropStaleSubscriptions();
     return this.#effects();
   }
 
@@ -111,12 +113,20 @@ export class RelaySession {
 
   /** To be called once a stream of Envoy is old enough to have repeated every subscription that it still has. */
   envoySettled(): Effects {
-    if (this.#envoyConnected) for (const type of this.#types.values()) type.dropStaleSubscriptions();
+    this.#envoySettled = this.#envoyConnected;
+    this.#dropStaleSubscriptions();
     return this.#effects();
+  }
+
+  /** While the control plane is away, nobody waits for an answer, and what is dropped could not be had again. */
+  #dropStaleSubscriptions(): void {
+    if (!this.#envoySettled || !this.#upstreamConnected) return;
+    for (const type of this.#types.values()) type.dropStaleSubscriptions();
   }
 
   #detachEnvoy(): void {
     this.#envoyConnected = false;
+    this.#envoySettled = false;
     for (const type of this.#types.values()) type.detachEnvoy();
   }
 

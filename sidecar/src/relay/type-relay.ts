@@ -161,9 +161,8 @@ export class TypeRelay {
 
   /** Drops subscriptions that an earlier Envoy made and this one, long connected, did not repeat. */
   dropStaleSubscriptions(): void {
-    if (!this.#attached) return;
-    this.#wildcard = this.#streamWildcard;
-    for (const name of this.#names) if (!this.#streamNames.has(name)) this.#unsubscribe(name);
+    if (this.#attached) this.#wildcard = this.#streamWildcard;
+    for (const name of this.#names) if (!(this.#attached && this.#streamNames.has(name))) this.#unsubscribe(name);
   }
 
   #settleOutstanding(request: EnvoyRequest): EnvoyAnswer {
@@ -171,18 +170,23 @@ export class TypeRelay {
     const outstanding = this.#outstanding;
     if (outstanding?.nonce !== request.responseNonce) return { kind: "stale" };
     this.#outstanding = undefined;
-    // A refused removal cannot be sent better a second time: Envoy's copy is no longer ours to manage.
-    for (const name of outstanding.removed) {
-      this.#running.delete(name);
-      this.#accepted.delete(name);
-      if (!this.#names.has(name)) this.#absent.delete(name);
-    }
+    // Whether a refused response's removals took place, Envoy does not say: they are sent again, alone. Refused alone, they
+    // are given up.
+    if (request.error === undefined || outstanding.sent.size === 0) this.#settleRemoved(outstanding.removed);
     if (request.error === undefined) {
       for (const [name, resource] of outstanding.sent) this.#settleAccepted(name, resource);
       return { kind: "ack" };
     }
     this.#settleRejected(outstanding.sent, request.error);
     return { kind: "nack", message: request.error };
+  }
+
+  #settleRemoved(names: readonly string[]): void {
+    for (const name of names) {
+      this.#running.delete(name);
+      this.#accepted.delete(name);
+      if (!this.#names.has(name)) this.#absent.delete(name);
+    }
   }
 
   #settleAccepted(name: string, resource: HeldResource): void {
@@ -347,7 +351,8 @@ export class TypeRelay {
     this.#told = new Set(this.#names);
     this.#toldWildcard = this.#wildcard;
     const initialVersions: Record<string, string> = {};
-    for (const name of new Set([...this.#accepted.keys(), ...this.#running.keys()])) {
+    // What may be under way to Envoy is among them: upstream must say what has become of it.
+    for (const name of new Set([...this.#accepted.keys(), ...this.#running.keys(), ...this.#latest.keys()])) {
       if (!this.#wanted(name)) continue;
       const accepted = this.#accepted.get(name);
       const vouched = accepted !== undefined && this.#latest.get(name)?.version === accepted.version;
