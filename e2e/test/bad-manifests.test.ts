@@ -7,7 +7,8 @@ import { classify, predictorClient } from "../src/mesh/predict.ts";
 import { until } from "../src/mesh/until.ts";
 import { withMesh } from "./with-mesh.ts";
 
-const mesh = withMesh({ predictors: new Map([["digits-v1-a", "1"]]) });
+const weights = [100, 0] as const;
+const mesh = withMesh({ predictors: new Map([["digits-v1-a", "1"]]), weights });
 const cli = join(import.meta.dirname, "../../cli/bin/hedgerow.js");
 const route = "HTTPRoute/models/digits";
 
@@ -16,14 +17,16 @@ function hedgerow(...args: readonly string[]): { readonly status: number | null;
   return { status, output: stdout + stderr };
 }
 
+const good = routeFile(weights);
+
 // A wrong type, a field that does not exist, a weight out of range.
-const threeMistakes = routeFile([90, 10])
+const threeMistakes = good
   .replace("name: digits-v1, port: 80", "name: digits-v1, port: eighty")
   .replace("parentRefs:", "hostname: digits\n  parentRefs:")
-  .replace("weight: 10", "weight: -10");
+  .replace("weight: 0", "weight: -10");
 
 // A look-ahead is a regular expression to many, but not to RE2.
-const refusedByEnvoy = routeFile([90, 10]).replace(
+const refusedByEnvoy = good.replace(
   "rules:\n    - ",
   'rules:\n    - matches: [{path: {type: RegularExpression, value: "/(?=a).*"}}]\n      ',
 );
@@ -46,7 +49,7 @@ describe("a bad manifest", () => {
     expect(shown.output).toMatch(/route\.yaml:\d+:\d+/);
     expect((await classify(predictorClient(reader.localPort), digit)).version).toBe("1");
 
-    running.writeManifest("route.yaml", routeFile([90, 10]));
+    running.writeManifest("route.yaml", good);
     await until("the route accepted again", 10_000, async () => {
       const found = await objectStatus(running.admin, route);
       return found?.conditions.find(({ type, status: value }) => type === "Accepted" && value === "True");
@@ -64,7 +67,7 @@ describe("a bad manifest", () => {
     expect(programmed?.status).toBe("False");
     expect(programmed?.message).toMatch(/route\.yaml:\d+:\d+/);
     expect((await classify(predictorClient(reader.localPort), digit)).version).toBe("1");
-    running.writeManifest("route.yaml", routeFile([90, 10]));
+    running.writeManifest("route.yaml", good);
     await running.ready();
   });
 });

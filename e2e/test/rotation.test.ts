@@ -13,6 +13,7 @@ const rotations = minutes > 0 ? minutes : 1;
 const mesh = withMesh({
   svidLifetime: `${lifetimeSeconds}s`,
   predictors: new Map([["digits-v1-a", "1"]]),
+  weights: [1, 0],
   callers: ["reader", "batch-job"],
 });
 

@@ -11,6 +11,9 @@ import { milliseconds, type Screen, thousands } from "./screen.ts";
 
 const concurrency = 8;
 
+/** As protocols and logs write it: permission_denied. */
+const codeName = (code: Code): string => Code[code].replace(/\B[A-Z]/g, (letter) => `_${letter}`).toLowerCase();
+
 /** At least this share must be right, below what either model reaches on held-back digits. */
 const leastAccuracy = 0.85;
 
@@ -72,7 +75,7 @@ export async function showRefusal(screen: Screen, mesh: Mesh, caller: Caller, di
     caller.name,
     refusal === undefined
       ? "was answered"
-      : `refused: ${Code[refusal.code]} by AccessPolicy ${policy}; the caller is told only “${said}”`,
+      : `refused: ${codeName(refusal.code)} by AccessPolicy ${policy}; the caller is told only “${said}”`,
   );
 }
 

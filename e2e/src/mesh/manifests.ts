@@ -36,6 +36,7 @@ metadata: {name: ${name}, namespace: models, labels: {app: digits, version: v${v
 spec:
   serviceAccount: digits
   address: 127.0.0.1
+  drain: 1s
   inbound: [{name: grpc, port: ${port}, appPort: ${appPort}, protocol: grpc}]
 `;
 
@@ -45,6 +46,7 @@ metadata: {name: ${name}, namespace: apps}
 spec:
   serviceAccount: ${serviceAccount}
   address: 127.0.0.1
+  drain: 1s
   upstreams: [{service: models/digits, localPort: ${localPort}}]
 `;
 
