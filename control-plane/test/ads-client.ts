@@ -97,11 +97,6 @@ export class AdsClient {
     return this.#received.length;
   }
 
-  /** Stops reading; what the server sends stays in the connection. */
-  pause(): void {
-    this.#call.pause();
-  }
-
   close(): void {
     this.#call.cancel();
     this.#client.close();

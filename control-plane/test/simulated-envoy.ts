@@ -36,7 +36,7 @@ export class SimulatedEnvoy {
   connect(): void {
     this.#heldBack = undefined;
     this.#outbox = [];
-    // Whatever waits for an assignment that the lost stream owed takes the cached one after initial_fetch_timeout.
+    // What waits for an assignment that the lost stream owed gets the one that the agent's relay has kept.
     for (const name of this.#warming) this.#warm(name);
     for (const typeUrl of [CLUSTER_TYPE_URL, ENDPOINT_TYPE_URL, LISTENER_TYPE_URL, ROUTE_TYPE_URL]) {
       const type = this.#type(typeUrl);
@@ -92,8 +92,8 @@ export class SimulatedEnvoy {
       if (this.#isBad(resource)) {
         errors.push(isNamed ? `${resource.name}: bad` : "bad");
         if (!isNamed) {
-          // Its initial_fetch_timeout.
-          for (const { name } of resources) this.#warm(name);
+          // Envoy tells every watch of a refusal, and each gives up its wait (eds.cc, onConfigUpdateFailed).
+          for (const name of this.#warming) this.#warm(name);
           break;
         }
         continue;

@@ -10,7 +10,7 @@ import {
   ROUTE_TYPE_URL,
 } from "@hedgerow/proto";
 import { Cluster_DiscoveryType, ClusterSchema } from "@hedgerow/proto/envoy/config/cluster/v3/cluster";
-import { ConfigSourceSchema } from "@hedgerow/proto/envoy/config/core/v3/config_source";
+import { ApiVersion, ConfigSourceSchema } from "@hedgerow/proto/envoy/config/core/v3/config_source";
 import { ClusterLoadAssignmentSchema } from "@hedgerow/proto/envoy/config/endpoint/v3/endpoint";
 import { ListenerSchema } from "@hedgerow/proto/envoy/config/listener/v3/listener";
 import { RouteConfigurationSchema } from "@hedgerow/proto/envoy/config/route/v3/route";
@@ -21,7 +21,9 @@ import type { Origin, ProxySnapshot, Resource } from "../src/snapshot/snapshot.t
 
 const ads = create(ConfigSourceSchema, {
   configSourceSpecifier: { case: "ads", value: {} },
-  resourceApiVersion: 2,
+  resourceApiVersion: ApiVersion.V3,
+  // As in production: Envoy waits for ever for what it is owed.
+  initialFetchTimeout: {},
 });
 const origins: readonly Origin[] = [
   { object: { kind: "Service", namespace: "default", name: "digits" }, path: ["spec", "ports", 0] },
@@ -54,14 +56,15 @@ export function cluster(name: string, connectTimeoutMs = 1000, version?: string)
   return resource(CLUSTER_TYPE_URL, name, ClusterSchema, init, version);
 }
 
-export function assignment(name: string, port: number, version?: string): Resource {
-  const address = {
+/** One endpoint. Envoy refuses an `address` that is no IP address. */
+export function assignment(name: string, port: number, version?: string, address = "127.0.0.1"): Resource {
+  const socketAddress = {
     address: {
       case: "socketAddress" as const,
-      value: { address: "127.0.0.1", portSpecifier: { case: "portValue" as const, value: port } },
+      value: { address, portSpecifier: { case: "portValue" as const, value: port } },
     },
   };
-  const endpoint = { hostIdentifier: { case: "endpoint" as const, value: { address } } };
+  const endpoint = { hostIdentifier: { case: "endpoint" as const, value: { address: socketAddress } } };
   const init = { clusterName: name, endpoints: [{ lbEndpoints: [endpoint] }] };
   return resource(ENDPOINT_TYPE_URL, name, ClusterLoadAssignmentSchema, init, version);
 }

@@ -34,6 +34,8 @@ const MAX_TYPES = 32;
  * The delta protocol on one stream, as a state machine: events in, effects out; no clock, no I/O. At most one response
  * is being written, and at most one per type waits for its ACK. A stream starts from nothing: what the client holds is
  * what its first requests say (`initial_resource_versions`), and content refused on an earlier stream is tried once more.
+ * NOTE: a bare Envoy says that it holds what it applied of a response before the stream broke, also while a cluster of it
+ * still warms for an assignment, or after it refused another part; the agent's relay says only what was acknowledged.
  *
  * order.ts says what goes next and what a NACK holds up. Source: Envoy's docs, "xDS REST and gRPC protocol", incremental.
  */

@@ -3,23 +3,16 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { type AdsTypeUrl, ENDPOINT_TYPE_URL } from "@hedgerow/proto";
 import type { ProxySchema, ProxyTypeSchema } from "@hedgerow/proto/hedgerow/admin/v1/admin";
 import type { ProxyState, ProxyTypeState } from "../ads/proxy-state.ts";
+import type { Report } from "../readiness/tracker.ts";
 import type { MeshSnapshot, NodeId, ProxySnapshot } from "../snapshot/snapshot.ts";
 
 export type ProxyInit = MessageInitShape<typeof ProxySchema>;
-
-/** What a workload's agent said last. */
-export interface ReadinessReport {
-  readonly ready: boolean;
-  /** Why not; empty when ready. */
-  readonly reason: string;
-  readonly agentVersion: string;
-}
 
 export interface ProxiesInput {
   readonly proxies: readonly ProxyState[];
   readonly snapshot: MeshSnapshot;
   /** Undefined when no agent reports for the node. */
-  readonly readiness: (nodeId: NodeId) => ReadinessReport | undefined;
+  readonly readiness: (nodeId: NodeId) => Report | undefined;
 }
 
 /** Every proxy that is or was lately connected, in the order of node ids. */

@@ -5,7 +5,7 @@ import type { MeshSnapshot, NodeId, Origin, Resource } from "../snapshot/snapsho
 
 /** The worst first: one proxy that lags in several ways is shown by the first of them. */
 const REASONS = ["Rejected", "Disconnected", "Pending"] as const;
-export type LagReason = (typeof REASONS)[number];
+type LagReason = (typeof REASONS)[number];
 
 /** One proxy that does not run an object's current content. */
 export interface Lag {
