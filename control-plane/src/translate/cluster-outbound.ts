@@ -9,7 +9,7 @@ import {
 } from "@hedgerow/proto/envoy/config/cluster/v3/cluster";
 import { HttpProtocolOptionsSchema } from "@hedgerow/proto/envoy/extensions/upstreams/http/v3/http_protocol_options";
 import type { ServicePort } from "../model/model.ts";
-import { adsSource } from "./config-source.ts";
+import { ADS_SOURCE } from "./config-source.ts";
 import { BUFFER_BYTES, CALLER_CONNECTION_MS, HTTP2_OPTIONS, MAX_HEADERS, ms } from "./limits.ts";
 import { outboundName } from "./names.ts";
 import { outboundTls } from "./tls.ts";
@@ -25,20 +25,24 @@ export const CIRCUIT_BREAKERS: MessageInitShape<typeof CircuitBreakersSchema> = 
   thresholds: [{ maxConnections: 10_000, maxPendingRequests: 10_000, maxRequests: 10_000, maxRetries: 10_000 }],
 };
 
-/** The workloads behind one Service port, over mTLS, in the protocol that the caller speaks. */
-export function outboundCluster(trustDomain: string, { id, spiffeIds }: ServicePort): Cluster {
-  const options = create(HttpProtocolOptionsSchema, {
+const OPTIONS = anyPack(
+  HttpProtocolOptionsSchema,
+  create(HttpProtocolOptionsSchema, {
     commonHttpProtocolOptions: { maxHeadersCount: MAX_HEADERS, maxConnectionDuration: ms(CALLER_CONNECTION_MS) },
     // HTTP/1.1 stays HTTP/1.1 and HTTP/2 stays HTTP/2 on every hop: trailers and streaming depend on it.
     upstreamProtocolOptions: {
       case: "useDownstreamProtocolConfig",
       value: { httpProtocolOptions: {}, http2ProtocolOptions: HTTP2_OPTIONS },
     },
-  });
+  }),
+);
+
+/** The workloads behind one Service port, over mTLS, in the protocol that the caller speaks. */
+export function outboundCluster(trustDomain: string, { id, spiffeIds }: ServicePort): Cluster {
   return create(ClusterSchema, {
     name: outboundName(id),
     clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.EDS },
-    edsClusterConfig: { edsConfig: adsSource() },
+    edsClusterConfig: { edsConfig: ADS_SOURCE },
     connectTimeout: ms(2_000),
     perConnectionBufferLimitBytes: BUFFER_BYTES,
     // Two slow hosts in a round robin would pin every first try to one of them.
@@ -46,7 +50,7 @@ export function outboundCluster(trustDomain: string, { id, spiffeIds }: ServiceP
     // No panic mode, and no closing of connections of a host that left: its requests finish.
     commonLbConfig: { healthyPanicThreshold: { value: 0 } },
     circuitBreakers: CIRCUIT_BREAKERS,
-    typedExtensionProtocolOptions: { [HTTP_OPTIONS]: anyPack(HttpProtocolOptionsSchema, options) },
+    typedExtensionProtocolOptions: { [HTTP_OPTIONS]: OPTIONS },
     transportSocket: outboundTls(trustDomain, spiffeIds),
   });
 }

@@ -12,26 +12,22 @@ import { ms } from "./limits.ts";
 const initialFetchTimeout = ms(0);
 
 /** From the stream that the resource itself came on. */
-export function adsSource(): ConfigSource {
-  return create(ConfigSourceSchema, {
-    configSourceSpecifier: { case: "ads", value: create(AggregatedConfigSourceSchema) },
-    resourceApiVersion: ApiVersion.V3,
-    initialFetchTimeout,
-  });
-}
+export const ADS_SOURCE: ConfigSource = create(ConfigSourceSchema, {
+  configSourceSpecifier: { case: "ads", value: create(AggregatedConfigSourceSchema) },
+  resourceApiVersion: ApiVersion.V3,
+  initialFetchTimeout,
+});
 
 /** From the agent, which alone holds the keys: cluster `sds` of the bootstrap. */
-export function sdsSource(): ConfigSource {
-  return create(ConfigSourceSchema, {
-    configSourceSpecifier: {
-      case: "apiConfigSource",
-      value: {
-        apiType: ApiConfigSource_ApiType.GRPC,
-        transportApiVersion: ApiVersion.V3,
-        grpcServices: [{ targetSpecifier: { case: "envoyGrpc", value: { clusterName: "sds" } } }],
-      },
+export const SDS_SOURCE: ConfigSource = create(ConfigSourceSchema, {
+  configSourceSpecifier: {
+    case: "apiConfigSource",
+    value: {
+      apiType: ApiConfigSource_ApiType.GRPC,
+      transportApiVersion: ApiVersion.V3,
+      grpcServices: [{ targetSpecifier: { case: "envoyGrpc", value: { clusterName: "sds" } } }],
     },
-    resourceApiVersion: ApiVersion.V3,
-    initialFetchTimeout,
-  });
-}
+  },
+  resourceApiVersion: ApiVersion.V3,
+  initialFetchTimeout,
+});

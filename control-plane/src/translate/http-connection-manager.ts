@@ -15,7 +15,7 @@ import {
 } from "@hedgerow/proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager";
 import { TypedStructSchema } from "@hedgerow/proto/xds/type/v3/typed_struct";
 import { accessLog, type Direction } from "./access-log.ts";
-import { adsSource } from "./config-source.ts";
+import { ADS_SOURCE } from "./config-source.ts";
 import { HTTP2_OPTIONS, MAX_HEADERS, MAX_HEADERS_KIB, ms, SERVER_CONNECTION_MS, STREAM_IDLE_MS } from "./limits.ts";
 import { RBAC_FILTER, rbac } from "./rbac.ts";
 
@@ -45,9 +45,9 @@ function connectionManager({
   return create(HttpConnectionManagerSchema, {
     statPrefix,
     codecType: HttpConnectionManager_CodecType.AUTO,
-    routeSpecifier: { case: "rds", value: { routeConfigName, configSource: adsSource() } },
-    httpFilters: direction === "inbound" ? [rbacFilter(), routerFilter()] : [routerFilter()],
-    accessLog: [accessLog(direction)],
+    routeSpecifier: { case: "rds", value: { routeConfigName, configSource: ADS_SOURCE } },
+    httpFilters: FILTERS[direction],
+    accessLog: LOGS[direction],
     commonHttpProtocolOptions: {
       maxHeadersCount: MAX_HEADERS,
       ...(direction === "inbound" ? { maxConnectionDuration: ms(SERVER_CONNECTION_MS) } : {}),
@@ -56,7 +56,7 @@ function connectionManager({
     maxRequestHeadersKb: MAX_HEADERS_KIB,
     streamIdleTimeout: ms(STREAM_IDLE_MS),
     requestHeadersTimeout: ms(10_000),
-    earlyHeaderMutationExtensions: [stripOwnHeaders()],
+    earlyHeaderMutationExtensions: [STRIP_OWN_HEADERS],
     serverHeaderTransformation: HttpConnectionManager_ServerHeaderTransformation.PASS_THROUGH,
     // Routes and policies must see the path that the application sees: /a/../b, //b and %62 are /b, and an escaped slash,
     // which each server reads in its own way, is refused.
@@ -83,25 +83,30 @@ const outboundTrust = {
   forwardClientCertDetails: HttpConnectionManager_ForwardClientCertDetails.SANITIZE,
 } as const;
 
-// Refuses everything by itself: a route without a policy of its own is closed, not open.
-function rbacFilter(): HttpFilter {
-  return filter(RBAC_FILTER, anyPack(RBACSchema, create(RBACSchema, { rules: rbac([]) })));
-}
-
-function routerFilter(): HttpFilter {
-  const router = create(RouterSchema, { suppressEnvoyHeaders: true });
-  return filter("envoy.filters.http.router", anyPack(RouterSchema, router));
-}
-
 function filter(name: string, typedConfig: Any): HttpFilter {
   return create(HttpFilterSchema, { name, configType: { case: "typedConfig", value: typedConfig } });
 }
 
+// Packed once: what is the same for every listener would otherwise be most of the work of a translation.
+const ROUTER = filter(
+  "envoy.filters.http.router",
+  anyPack(RouterSchema, create(RouterSchema, { suppressEnvoyHeaders: true })),
+);
+
+// Refuses everything by itself: a route without a policy of its own is closed, not open.
+const RBAC = filter(RBAC_FILTER, anyPack(RBACSchema, create(RBACSchema, { rules: rbac([]) })));
+
+const FILTERS = { inbound: [RBAC, ROUTER], outbound: [ROUTER] };
+const LOGS = { inbound: [accessLog("inbound")], outbound: [accessLog("outbound")] };
+
 // NOTE: a TypedStruct, because the API tree that our types come from is older than `remove_on_match` (Envoy 1.36).
-function stripOwnHeaders() {
-  const struct = create(TypedStructSchema, {
-    typeUrl: "type.googleapis.com/envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
-    value: { mutations: [{ remove_on_match: { key_matcher: { prefix: "x-hedgerow-" } } }] },
-  });
-  return { name: "envoy.http.early_header_mutation.header_mutation", typedConfig: anyPack(TypedStructSchema, struct) };
-}
+const STRIP_OWN_HEADERS = {
+  name: "envoy.http.early_header_mutation.header_mutation",
+  typedConfig: anyPack(
+    TypedStructSchema,
+    create(TypedStructSchema, {
+      typeUrl: "type.googleapis.com/envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
+      value: { mutations: [{ remove_on_match: { key_matcher: { prefix: "x-hedgerow-" } } }] },
+    }),
+  ),
+};

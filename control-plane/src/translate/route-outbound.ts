@@ -3,11 +3,11 @@ import { anyPack } from "@bufbuild/protobuf/wkt";
 import { type RouteConfiguration, RouteConfigurationSchema } from "@hedgerow/proto/envoy/config/route/v3/route";
 import {
   type HeaderMatcherSchema,
+  RetryPolicySchema,
   RouteAction_ClusterNotFoundResponseCode,
   type RouteActionSchema,
   type RouteMatchSchema,
   type RouteSchema,
-  type VirtualHostSchema,
 } from "@hedgerow/proto/envoy/config/route/v3/route_components";
 import { PreviousHostsPredicateSchema } from "@hedgerow/proto/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts";
 import type { Backend, HeaderMatch, Route, RouteMatch, ServicePort } from "../model/model.ts";
@@ -23,7 +23,7 @@ export function outboundRoute({ id, routes }: ServicePort): RouteConfiguration {
       {
         name,
         domains: ["*"],
-        retryPolicy: retryPolicy(),
+        retryPolicy: RETRY_POLICY,
         routes: (routes ?? [straight(id)]).map(translateRoute),
       },
     ],
@@ -113,17 +113,20 @@ function translateHeader({ type, name, value }: HeaderMatch): MessageInitShape<t
  * Tries again only what no server has begun to work on, so that it is safe for every request: no connection, a stream
  * refused, a connection lost before the request was sent. On another host, where there is one.
  */
-function retryPolicy(): MessageInitShape<typeof VirtualHostSchema>["retryPolicy"] {
-  const predicate = anyPack(PreviousHostsPredicateSchema, create(PreviousHostsPredicateSchema));
-  return {
-    retryOn: "connect-failure,refused-stream,reset-before-request",
-    numRetries: 2,
-    retryBackOff: { baseInterval: ms(1), maxInterval: ms(25) },
-    retryHostPredicate: [
-      { name: "envoy.retry_host_predicates.previous_hosts", configType: { case: "typedConfig", value: predicate } },
-    ],
-    // A dead host has the fewest requests, so the balancer offers it again and again; with 3 attempts 1 in 30 calls met it
-    // three times.
-    hostSelectionRetryMaxAttempts: 20n,
-  };
-}
+const RETRY_POLICY = create(RetryPolicySchema, {
+  retryOn: "connect-failure,refused-stream,reset-before-request",
+  numRetries: 2,
+  retryBackOff: { baseInterval: ms(1), maxInterval: ms(25) },
+  retryHostPredicate: [
+    {
+      name: "envoy.retry_host_predicates.previous_hosts",
+      configType: {
+        case: "typedConfig",
+        value: anyPack(PreviousHostsPredicateSchema, create(PreviousHostsPredicateSchema)),
+      },
+    },
+  ],
+  // A dead host has the fewest requests, so the balancer offers it again and again; with 3 attempts 1 in 30 calls met it
+  // three times.
+  hostSelectionRetryMaxAttempts: 20n,
+});

@@ -12,7 +12,7 @@ import {
   UpstreamTlsContextSchema,
 } from "@hedgerow/proto/envoy/extensions/transport_sockets/tls/v3/tls";
 import type { StringMatcherSchema } from "@hedgerow/proto/envoy/type/matcher/v3/string";
-import { sdsSource } from "./config-source.ts";
+import { SDS_SOURCE } from "./config-source.ts";
 
 /** What a sidecar demands of its callers: a certificate of a workload of this mesh. */
 export function inboundTls(trustDomain: string): TransportSocket {
@@ -51,7 +51,7 @@ function commonContext(peers: readonly Pattern[]): MessageInitShape<typeof Commo
       tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
       ecdhCurves: ["P-256"],
     },
-    tlsCertificateSdsSecretConfigs: [{ name: "svid", sdsConfig: sdsSource() }],
+    tlsCertificateSdsSecretConfigs: [{ name: "svid", sdsConfig: SDS_SOURCE }],
     validationContextType: {
       case: "combinedValidationContext",
       value: {
@@ -61,7 +61,7 @@ function commonContext(peers: readonly Pattern[]): MessageInitShape<typeof Commo
             matcher: { matchPattern },
           })),
         },
-        validationContextSdsSecretConfig: { name: "trust-bundle", sdsConfig: sdsSource() },
+        validationContextSdsSecretConfig: { name: "trust-bundle", sdsConfig: SDS_SOURCE },
       },
     },
   };
