@@ -248,6 +248,23 @@ describe("streams come and go", () => {
     stop();
   });
 
+  test("a peer that says nothing is let go after 10 s", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    try {
+      const client = connect();
+      await vi.waitFor(() => expect(vi.getTimerCount()).toBeGreaterThan(0));
+      const code = client.ended.then((end) => end.code);
+      await vi.advanceTimersByTimeAsync(9_999);
+      expect(await Promise.race([code, Promise.resolve("open")])).toBe("open");
+      await vi.waitFor(async () => {
+        await vi.advanceTimersByTimeAsync(1000);
+        expect(await Promise.race([code, Promise.resolve("open")])).toBe(status.DEADLINE_EXCEEDED);
+      });
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   test("closing ends every stream with UNAVAILABLE and takes no more", async () => {
     const client = connect().subscribe({ typeUrl: CLUSTER_TYPE_URL });
     await vi.waitFor(() => expect(stateOf(NODE)).toBeDefined());
