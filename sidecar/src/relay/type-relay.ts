@@ -54,6 +54,8 @@ export class TypeRelay {
   #wildcard = false;
   readonly #names = new Set<string>();
   readonly #accepted = new Map<string, HeldResource>();
+  /** Last sent to an Envoy, answered or not: a stream may break between the answer and us. */
+  readonly #sent = new Map<string, HeldResource>();
   /** Latest versions that Envoy refused; upstream sending the name again is a reason to try again. */
   readonly #rejected = new Map<string, Rejection>();
 
@@ -109,7 +111,7 @@ export class TypeRelay {
     this.#streamNames = new Set();
     this.#refused = new Set();
     this.#running = new Map(Object.entries(request.initialVersions));
-    for (const [name, version] of this.#running) this.#acceptIfLatest(name, version);
+    for (const [name, version] of this.#running) this.#acceptIfHeld(name, version);
     this.#dropSettledRemovals();
     // An empty first subscription is a wildcard (xDS protocol, "How the client specifies what resources to return").
     if (request.subscribe.length === 0) this.#subscribe(WILDCARD);
@@ -147,6 +149,7 @@ export class TypeRelay {
     for (const state of [
       this.#latest,
       this.#accepted,
+      this.#sent,
       this.#rejected,
       this.#absent,
       this.#running,
@@ -185,6 +188,7 @@ export class TypeRelay {
     for (const name of names) {
       this.#running.delete(name);
       this.#accepted.delete(name);
+      this.#sent.delete(name);
       if (!this.#names.has(name)) this.#absent.delete(name);
     }
   }
@@ -264,6 +268,7 @@ export class TypeRelay {
     const answersWildcard = this.#owesWildcard && (this.#answered || this.#accepted.size > 0);
     if (resources.length === 0 && removed.size === 0 && !answersWildcard) return undefined;
     const sent = new Map(resources.map((resource) => [resource.name, resource]));
+    for (const resource of resources) this.#sent.set(resource.name, resource);
     for (const name of [...sent.keys(), ...removed]) {
       this.#owed.delete(name);
       this.#forced.delete(name);
@@ -306,7 +311,7 @@ export class TypeRelay {
       this.#absent.delete(name);
       this.#rejected.delete(name);
       const running = this.#running.get(name);
-      if (running !== undefined) this.#acceptIfLatest(name, running);
+      if (running !== undefined) this.#acceptIfHeld(name, running);
       versions.set(name, version);
     }
     for (const name of response.removed) {
@@ -323,8 +328,9 @@ export class TypeRelay {
   /** Removals that this Envoy need not be told of, because it runs nothing under the name. */
   #dropSettledRemovals(): void {
     for (const name of this.#absent) {
-      if (this.#running.has(name)) continue;
+      if (this.#running.has(name) || this.#inFlight(name)) continue;
       this.#accepted.delete(name);
+      this.#sent.delete(name);
       // Under a named subscription it is the answer to give again; under a wildcard it has served its purpose.
       if (!this.#names.has(name)) this.#absent.delete(name);
     }
@@ -334,9 +340,9 @@ export class TypeRelay {
     return this.#wildcard || this.#names.has(name);
   }
 
-  #acceptIfLatest(name: string, version: string): void {
-    const latest = this.#latest.get(name);
-    if (latest?.version === version) this.#accepted.set(name, latest);
+  #acceptIfHeld(name: string, version: string): void {
+    const held = [this.#latest.get(name), this.#sent.get(name)].find((candidate) => candidate?.version === version);
+    if (held !== undefined) this.#accepted.set(name, held);
   }
 
   /** The next request for upstream: a first subscription, a change of it, or an answer. Call until undefined. */
