@@ -4,6 +4,9 @@ import { messageOf } from "./errors.ts";
 import { createLogger } from "./logger.ts";
 import { startPredictor } from "./predictor.ts";
 
+/** After the drain, for the inferences that run then: they can't be interrupted. */
+const LAST_INFERENCE_SECONDS = 10;
+
 const config = parseConfig(process.env, availableParallelism());
 if (!config.ok) {
   for (const { variable, value, expected } of config.problems)
@@ -13,9 +16,18 @@ if (!config.ok) {
   const logger = createLogger(config.value.logLevel);
   try {
     const predictor = await startPredictor(config.value, logger);
+    const { drainSeconds } = config.value;
     // A second signal ends the process at once.
     const stop = async (signal: NodeJS.Signals) => {
-      logger.info({ signal, drain_seconds: config.value.drainSeconds }, "Draining");
+      logger.info({ signal, drain_seconds: drainSeconds }, "Draining");
+      setTimeout(
+        () => {
+          logger.fatal("Killed in the middle of an inference");
+          // process.exit would join the threads, and native code that is still running would abort the process.
+          process.kill(process.pid, "SIGKILL");
+        },
+        (drainSeconds + LAST_INFERENCE_SECONDS) * 1000,
+      ).unref();
       const finished = await predictor.drain();
       logger.info({ finished }, "Stopped");
     };

@@ -69,6 +69,7 @@ export class Metrics {
       });
     gauge("hedgerow_predictor_queue_depth", "Requests that wait for a worker", () => pool.queueDepth);
     gauge("hedgerow_predictor_workers", "Worker threads that are ready", () => pool.aliveWorkers);
+    gauge("hedgerow_predictor_workers_busy", "Worker threads that compute", () => pool.busyWorkers);
     gauge("hedgerow_predictor_worker_restarts", "Worker threads replaced since the start", () => pool.restarts);
     for (const { name, version, sha256 } of pool.signatures) this.#models.set({ model: name, version, sha256 }, 1);
   }

@@ -20,6 +20,8 @@ export interface GuardedRequest {
 /** A gRPC or Connect frame: flags, then the message's length, big-endian. */
 const FRAME_HEADER_BYTES = 5;
 const COMPRESSED = 1;
+/** Of an HTTP/1.1 body that is too large: read and dropped, so that the caller reads the answer; beyond, cut off. */
+const DISCARD_BYTES = 64 * 1024 * 1024;
 /** Enough for any model; few enough that a request of 4 MiB can't become a gigabyte of small objects. */
 const SCAN_LIMITS: ScanLimits = { maxObjects: 4096, maxValues: 1024 * 1024 };
 
@@ -49,19 +51,31 @@ export function guardRequest(
       );
     takenBytes += bytes;
   };
+  const release = () => {
+    budget.give(takenBytes);
+    takenBytes = 0;
+  };
   const tooLarge = () => new ConnectError(`the request has more than ${maxRequestBytes} bytes`, Code.ResourceExhausted);
 
   async function read(): Promise<Buffer> {
     const most = maxRequestBytes + (framed ? FRAME_HEADER_BYTES : 0);
-    if (Number(request.header.get("content-length")) > most) throw tooLarge();
+    // HTTP/2 can refuse a body that is still coming. Over HTTP/1.1 the answer would meet a client that does not read yet.
+    const discardBytes = request.httpVersion.startsWith("2") ? 0 : DISCARD_BYTES;
+    if (Number(request.header.get("content-length")) > most + discardBytes) throw tooLarge();
     const chunks: Uint8Array[] = [];
     let bytes = 0;
     for await (const chunk of request.body as AsyncIterable<Uint8Array>) {
       bytes += chunk.byteLength;
-      if (bytes > most) throw tooLarge();
-      take(chunk.byteLength);
-      chunks.push(chunk);
+      if (bytes > most + discardBytes) throw tooLarge();
+      if (bytes > most) {
+        release();
+        chunks.length = 0;
+      } else {
+        take(chunk.byteLength);
+        chunks.push(chunk);
+      }
     }
+    if (bytes > most) throw tooLarge();
     const [only] = chunks;
     return chunks.length === 1 && only instanceof Buffer ? only : Buffer.concat(chunks, bytes);
   }
@@ -112,13 +126,7 @@ export function guardRequest(
     yield plain;
   }
 
-  return {
-    request: { ...request, header, body: guarded() },
-    release: () => {
-      budget.give(takenBytes);
-      takenBytes = 0;
-    },
-  };
+  return { request: { ...request, header, body: guarded() }, release };
 }
 
 /** What the body is compressed with. Takes the headers away that would no longer be true of what Connect reads. */

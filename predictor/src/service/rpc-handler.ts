@@ -49,15 +49,18 @@ export function rpcHandler(options: RpcHandlerOptions): (request: Request, respo
   return (request, response) => {
     closeUnread(request, response);
     const handler = handlers.get(request.url?.split("?", 1)[0] ?? "");
-    if (handler === undefined) return refuse(response, 404);
+    if (handler === undefined) return refuse(request, response, 404);
     const values = createContextValues();
     response.once("close", () => options.onClose(handler.method.name, values));
     const universal = universalRequest(request, response, values);
-    if (universal === undefined) return refuse(response, 400);
+    if (universal === undefined) return refuse(request, response, 400);
     const guarded = guardRequest(universal, handler.method.input, { maxRequestBytes, budget });
     response.once("close", guarded.release);
     handler(guarded.request)
-      .then((answer) => universalResponseToNodeResponse(answer, response))
+      .then((answer) => {
+        closeAfterUnread(request, response);
+        return universalResponseToNodeResponse(answer, response);
+      })
       .catch((error: unknown) => {
         // The caller left while it was answered; nobody is there to be told.
         logger.debug({ error: messageOf(error), method: handler.method.name }, "Answer not delivered");
@@ -66,7 +69,8 @@ export function rpcHandler(options: RpcHandlerOptions): (request: Request, respo
   };
 }
 
-function refuse(response: Response, status: 400 | 404): void {
+function refuse(request: Request, response: Response, status: 400 | 404): void {
+  closeAfterUnread(request, response);
   response.statusCode = status;
   response.end();
 }
@@ -78,6 +82,14 @@ function universalRequest(request: Request, response: Response, values: ContextV
     // No Host, or one that is no part of a URL: nothing that can be said better than 400.
     return undefined;
   }
+}
+
+/**
+ * An HTTP/1.1 connection is not for another request while the body of this one is on its way: some clients (Connect's) stop
+ * sending at an early answer, and what they send next would pass for the rest.
+ */
+function closeAfterUnread(request: Request, response: Response): void {
+  if (!("stream" in request) && !request.complete) response.setHeader("connection", "close");
 }
 
 /** Ends an HTTP/2 request whose body nobody reads to its end: after an early answer, or when it takes too long. */

@@ -1,7 +1,7 @@
 // Speaks a model worker's protocol and does what the request's model says, so that a test decides when a worker is
 // busy and when it dies.
 import { parentPort } from "node:worker_threads";
-import type { RunRequest, WorkerReport } from "../worker/messages.ts";
+import type { RunRequest, WorkerOrder, WorkerReport } from "../worker/messages.ts";
 
 const port = parentPort;
 if (port === null) throw new Error("scripted-worker runs as a worker thread only");
@@ -14,7 +14,7 @@ gate.onmessage = () => {
   held?.();
 };
 
-port.on("message", (request: RunRequest) => {
+function run(request: RunRequest): void {
   const echo = () => report({ kind: "done", outputs: request.inputs, runMs: 1 });
   switch (request.model) {
     case "hold":
@@ -29,5 +29,10 @@ port.on("message", (request: RunRequest) => {
     default:
       echo();
   }
+}
+port.on("message", (order: WorkerOrder) => {
+  if (order.kind === "run") return run(order.request);
+  gate.close();
+  port.close();
 });
 report({ kind: "loaded", signatures: [] });

@@ -17,7 +17,13 @@ export interface WorkerStart {
   readonly models: readonly ModelFile[];
 }
 
-/** To a worker; it answers each with "done" or "failed". */
+/**
+ * To a worker: "run" is answered with "done" or "failed"; after "stop" it ends by itself. It is never terminated from
+ * outside: that would abort the whole process where it hits the runtime's native code (an uncaught Napi::Error).
+ */
+export type WorkerOrder = { readonly kind: "stop" } | { readonly kind: "run"; readonly request: RunRequest };
+
+/** One inference. */
 export interface RunRequest {
   /** NAME/VERSION. */
   readonly model: string;

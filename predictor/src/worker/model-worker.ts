@@ -6,7 +6,7 @@ import { type ModelSignature, modelKey } from "../model/signature.ts";
 import { traitsOf } from "../tensor/datatype.ts";
 import { ownBuffer, type Tensor, typedElements } from "../tensor/tensor.ts";
 import { loadModel } from "./load-model.ts";
-import type { RunRequest, WorkerReport, WorkerStart } from "./messages.ts";
+import type { RunRequest, WorkerOrder, WorkerReport, WorkerStart } from "./messages.ts";
 
 if (parentPort === null) throw new Error("model-worker runs as a worker thread only");
 const port = parentPort;
@@ -28,8 +28,9 @@ for (const file of (workerData as WorkerStart).models) {
 }
 if (problems.length > 0) report({ kind: "load_failed", problems });
 else {
-  port.on("message", (request: RunRequest) => {
-    void run(request);
+  port.on("message", (order: WorkerOrder) => {
+    if (order.kind === "run") void run(order.request);
+    else port.close();
   });
   report({ kind: "loaded", signatures });
 }

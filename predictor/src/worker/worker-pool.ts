@@ -4,7 +4,7 @@ import type { Logger } from "../logger.ts";
 import type { ModelSignature } from "../model/signature.ts";
 import { ownBuffer, type Tensor } from "../tensor/tensor.ts";
 import { problemList } from "../text/problem-list.ts";
-import type { ModelFile, RunRequest, WorkerReport, WorkerStart } from "./messages.ts";
+import type { ModelFile, RunRequest, WorkerOrder, WorkerReport, WorkerStart } from "./messages.ts";
 
 /** What a request took, in milliseconds. */
 export interface RunTimes {
@@ -90,6 +90,10 @@ export class WorkerPool implements AsyncDisposable {
     return this.#alive.size;
   }
 
+  get busyWorkers(): number {
+    return this.#alive.size - this.#idle.size;
+  }
+
   /** Workers that were replaced since the start. */
   get restarts(): number {
     return this.#restarts;
@@ -124,12 +128,15 @@ export class WorkerPool implements AsyncDisposable {
     }
   }
 
+  /** Requests that wait are refused; those that run are computed to their end, and answered. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     for (const timer of this.#timers) clearTimeout(timer);
     for (const job of this.#queue) job.reject(new PredictorError("unavailable", "the server stops"));
     this.#queue.clear();
-    await Promise.all(Array.from(this.#all, (worker) => worker.terminate()));
+    const ended = Array.from(this.#all, (worker) => new Promise((resolve) => worker.once("exit", resolve)));
+    for (const worker of this.#all) order(worker, { kind: "stop" });
+    await Promise.all(ended);
   }
 
   #dispatch(): void {
@@ -141,8 +148,9 @@ export class WorkerPool implements AsyncDisposable {
       this.#alive.set(worker, job);
       job.startedAt = performance.now();
       const inputs = job.request.inputs.map((input) => ({ ...input, bytes: ownBuffer(input.bytes) }));
-      worker.postMessage(
-        { ...job.request, inputs },
+      order(
+        worker,
+        { kind: "run", request: { ...job.request, inputs } },
         inputs.map(({ bytes }) => bytes.buffer),
       );
     }
@@ -172,8 +180,8 @@ export class WorkerPool implements AsyncDisposable {
           resolve();
           return;
         case "load_failed":
+          // It ends by itself.
           death = new PredictorError("failed_precondition", problemList(report.problems));
-          void worker.terminate();
           return;
         case "done":
         case "failed":
@@ -215,7 +223,8 @@ export class WorkerPool implements AsyncDisposable {
     this.#all.delete(worker);
     job?.reject(new PredictorError("unavailable", "the worker of this request died", { cause }));
     if (this.#closed) return;
-    this.#options.logger.error({ error: messageOf(cause) }, "Worker died");
+    // Of a start that fails, whoever starts is told.
+    if (this.#started) this.#options.logger.error({ error: messageOf(cause) }, "Worker died");
     // Whoever waits could wait for as long as no worker loads; another server may have one now.
     if (this.#alive.size === 0) {
       for (const waiting of this.#queue) waiting.reject(new PredictorError("unavailable", "no worker is ready"));
@@ -236,4 +245,8 @@ export class WorkerPool implements AsyncDisposable {
     }, pauseMs);
     this.#timers.add(timer);
   }
+}
+
+function order(worker: Worker, what: WorkerOrder, transfer: readonly ArrayBuffer[] = []): void {
+  worker.postMessage(what, transfer);
 }
