@@ -1,4 +1,5 @@
-// 2,000 mutated ModelInfer requests over each of HTTP/2 and HTTP/1.1: always an answer or an error with a code that names the caller's mistake.
+// 2,000 mutated ModelInfer requests over each of HTTP/2 and HTTP/1.1: always an answer, or an error with a code that
+// names the caller's mistake.
 import http from "node:http";
 import { create, toBinary, toJsonString } from "@bufbuild/protobuf";
 import { credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";

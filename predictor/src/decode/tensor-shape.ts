@@ -8,7 +8,7 @@ export type ShapeResult =
   | { readonly ok: false; readonly problem: string };
 
 /** `[-1,784]`, as it stands in an error: at most 8 dimensions of it. */
-export function shapeText(shape: readonly (number | bigint)[]): string {
+function shapeText(shape: readonly (number | bigint)[]): string {
   return `[${shape.slice(0, 8).join(",")}${shape.length > 8 ? ",…" : ""}]`;
 }
 
