@@ -189,6 +189,7 @@ export class TypeRelay {
       this.#running.delete(name);
       this.#accepted.delete(name);
       this.#sent.delete(name);
+      this.#forced.delete(name);
       if (!this.#names.has(name)) this.#absent.delete(name);
     }
   }
@@ -310,6 +311,7 @@ export class TypeRelay {
       this.#latest.set(name, resource);
       this.#absent.delete(name);
       this.#rejected.delete(name);
+      this.#refused.delete(name);
       const running = this.#running.get(name);
       if (running !== undefined) this.#acceptIfHeld(name, running);
       versions.set(name, version);
@@ -318,6 +320,7 @@ export class TypeRelay {
       if (!this.#wanted(name)) continue;
       this.#latest.delete(name);
       this.#rejected.delete(name);
+      this.#forced.delete(name);
       this.#absent.add(name);
     }
     if (this.#attached) this.#dropSettledRemovals();
