@@ -6,8 +6,8 @@
 Writes ../models/digits/{1,2}/model.onnx and prints the accuracy on the held-back digits and each file's SHA-256.
 --check trains again and compares with what is committed, byte for byte, instead of writing.
 
-The same bytes come out on every x86-64 machine with AVX2: one seed, one thread, and one kind of kernel (below), because
-sums in another order differ in the last bit and training magnifies that.
+One seed, one thread and one kind of kernel (below), because sums in another order differ in the last bit and training
+magnifies that: the same bytes come out again, and should on any x86-64 machine with AVX2.
 """
 
 import os
