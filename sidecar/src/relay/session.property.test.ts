@@ -9,7 +9,11 @@ const goodVersion = fc.integer({ min: 1, max: 3 }).map(String);
 const version = fc.oneof({ weight: 4, arbitrary: goodVersion }, { weight: 1, arbitrary: fc.constant("4!") });
 
 type Operation = { readonly text: string; readonly run: (world: SimulatedWorld) => void };
-const operation = (text: string, run: (world: SimulatedWorld) => void): Operation => ({ text, run });
+// A function prints as its text alone, which is all that a counterexample needs.
+const operation = (text: string, run: (world: SimulatedWorld) => void): Operation => ({
+  text,
+  run: Object.assign(run, { toString: () => "" }),
+});
 
 const editing = (versions: fc.Arbitrary<string>) =>
   fc.oneof(
@@ -60,8 +64,6 @@ function comeToRest(world: SimulatedWorld): void {
   world.run();
 }
 
-const readable = { toString: (operations: readonly Operation[]) => operations.map(({ text }) => text).join("; ") };
-
 test("whatever breaks on the way, Envoy ends up with what the control plane has, and every push is answered", () => {
   fc.assert(
     fc.property(life(goodVersion), (operations) => {
@@ -69,10 +71,8 @@ test("whatever breaks on the way, Envoy ends up with what the control plane has,
       comeToRest(world);
       const clusters = world.controlPlane.content.get(CLUSTER_TYPE_URL) ?? new Map<string, string>();
       const assignments = world.controlPlane.content.get(ENDPOINT_TYPE_URL) ?? new Map<string, string>();
-      expect(Object.fromEntries(world.envoy.of(CLUSTER_TYPE_URL)), readable.toString(operations)).toEqual(
-        Object.fromEntries(clusters),
-      );
-      expect(Object.fromEntries(world.envoy.of(ENDPOINT_TYPE_URL)), readable.toString(operations)).toEqual(
+      expect(Object.fromEntries(world.envoy.of(CLUSTER_TYPE_URL))).toEqual(Object.fromEntries(clusters));
+      expect(Object.fromEntries(world.envoy.of(ENDPOINT_TYPE_URL))).toEqual(
         Object.fromEntries([...assignments].filter(([key]) => clusters.has(key))),
       );
       expect(world.controlPlane.allAnswered).toBe(true);
@@ -88,11 +88,8 @@ test("refused versions never run, what is good beside them does, and the refusal
       const world = live(operations);
       comeToRest(world);
       const clusters = world.controlPlane.content.get(CLUSTER_TYPE_URL) ?? new Map<string, string>();
-      for (const [key, value] of clusters) {
-        if (!isBad(value)) {
-          expect(world.envoy.of(CLUSTER_TYPE_URL).get(key), readable.toString(operations)).toBe(value);
-        }
-      }
+      const good = [...clusters].filter(([, value]) => !isBad(value));
+      for (const [key, value] of good) expect(world.envoy.of(CLUSTER_TYPE_URL).get(key)).toBe(value);
       for (const type of TYPES) for (const value of world.envoy.of(type).values()) expect(isBad(value)).toBe(false);
       expect(world.controlPlane.allAnswered).toBe(true);
       const named = new Set(world.controlPlane.rejected.flatMap((words) => words.match(/\b[abc](?=: )/gu) ?? []));
@@ -121,10 +118,7 @@ test.each([
       world.killEnvoy();
       world.setEnvoy(true);
       world.run();
-      expect(
-        TYPES.map((type) => Object.fromEntries(world.envoy.of(type))),
-        readable.toString(operations),
-      ).toEqual(before);
+      expect(TYPES.map((type) => Object.fromEntries(world.envoy.of(type)))).toEqual(before);
     }),
     { numRuns: 1_000 },
   );
@@ -150,7 +144,7 @@ test("no cluster is acknowledged upstream that no Envoy has acknowledged", () =>
     fc.property(life(version), (operations) => {
       const world = live(operations);
       for (const [key, value] of world.controlPlane.acknowledged.get(CLUSTER_TYPE_URL) ?? []) {
-        expect(world.envoy.everRan, readable.toString(operations)).toContain(`${CLUSTER_TYPE_URL} ${key}=${value}`);
+        expect(world.envoy.everRan).toContain(`${CLUSTER_TYPE_URL} ${key}=${value}`);
       }
     }),
     { numRuns: 1_000 },

@@ -403,7 +403,7 @@ export class TypeRelay {
   #inFlight(name: string): boolean {
     const outstanding = this.#outstanding;
     return (
-      this.#forced.has(name) ||
+      (this.#forced.has(name) && this.#target(name) !== undefined) ||
       this.#alone.has(name) ||
       (outstanding !== undefined && (outstanding.sent.has(name) || outstanding.removed.includes(name)))
     );
