@@ -10,7 +10,7 @@ export function checksFor(root: string, workspaces: readonly string[]) {
   return {
     types: { command: "tsc", args: ["-b"] },
     "lint with types": { command: "oxlint", args: ["--type-aware", "--deny-warnings", ...sources, "scripts"] },
-    "unused code": { command: "knip", args: ["--no-progress"] },
+    "unused code": { command: "knip", args: ["--no-progress", "--no-config-hints"] },
     "format and lint": { command: "biome", args: ["check", "--error-on-warnings", "."] },
     layers: { command: "node", args: ["scripts/checks/layers/main.ts"] },
     licences: { command: "node", args: ["scripts/checks/licences/main.ts"] },

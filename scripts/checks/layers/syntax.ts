@@ -11,7 +11,7 @@ export interface Place {
 const isNode = (value: unknown): value is Node =>
   typeof value === "object" && value !== null && "type" in value && typeof value.type === "string";
 
-export function childrenOf(node: Node): readonly Place[] {
+function childrenOf(node: Node): readonly Place[] {
   const properties = new Map<string, unknown>(Object.entries(node));
   return (visitorKeys[node.type] ?? []).flatMap((key) =>
     [properties.get(key)]
