@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -68,6 +69,21 @@ describe("the Unix socket", () => {
     });
     expect((await client.getStatus({})).objects).toMatchObject([{ kind: "Service", name: "digits" }]);
     expect((await client.listProxies({})).proxies).toMatchObject([{ nodeId: "models/a" }]);
+  });
+
+  test.each([
+    ["no Host", ""],
+    ["a Host that is no part of a URL", "host: a b\r\n"],
+  ])("survives a request with %s", async (_, host) => {
+    await using _socket = await listen();
+    const answer = await new Promise<string>((resolve, reject) => {
+      const client = connect(path(), () =>
+        client.write(`POST /hedgerow.admin.v1.AdminService/GetVersion HTTP/1.0\r\n${host}content-length: 0\r\n\r\n`),
+      );
+      client.once("data", (data) => resolve(data.toString())).once("error", reject);
+    });
+    expect(answer).toMatch(/^HTTP\/1.1 400 /);
+    expect(await socketClient().getVersion({})).toBeDefined();
   });
 
   test("is not taken from a living process", async () => {

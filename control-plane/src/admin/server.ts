@@ -1,5 +1,5 @@
 import { rm } from "node:fs/promises";
-import { createServer as createHttpServer, type IncomingMessage, type Server } from "node:http";
+import { createServer as createHttpServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { TLSSocket } from "node:tls";
@@ -20,14 +20,20 @@ const DRAIN_MS = 2_000;
 /** Answers of a large mesh are read by people. */
 const COMPRESS_MIN_BYTES = 16 * 1024;
 
-function handler(deps: AdminDeps, callerOf: (request: IncomingMessage) => Caller) {
-  return connectNodeAdapter({
+function handler(deps: AdminDeps, callerOf: (request: IncomingMessage) => Caller): RequestListener {
+  const connect = connectNodeAdapter({
     routes: (router) => router.service(AdminService, adminService(deps)),
     interceptors: [authorize(deps.logger)],
     contextValues: (request) => createContextValues().set(callerKey, callerOf(request as IncomingMessage)),
     readMaxBytes: MAX_REQUEST_BYTES,
     compressMinBytes: COMPRESS_MIN_BYTES,
   });
+  return (request, response) => {
+    // Connect's adapter makes a URL of these two, and where that fails it ends the process.
+    const { host } = request.headers;
+    if (host && URL.canParse(request.url ?? "", `http://${host}`)) connect(request, response);
+    else response.writeHead(400, { connection: "close" }).end();
+  };
 }
 
 async function close(server: Server): Promise<void> {
