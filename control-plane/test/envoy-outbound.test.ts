@@ -1,5 +1,7 @@
 // What an application gets through its outbound listener: real Envoys on both sides, mTLS between them.
+import { once } from "node:events";
 import { Agent } from "node:http";
+import { connect } from "node:http2";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ProxySnapshot } from "../src/snapshot/snapshot.ts";
 import { testAuthority } from "./authority.ts";
@@ -122,6 +124,19 @@ function load(options: Omit<Call, "port" | "agent"> = {}) {
   };
 }
 
+/** The status of one call over HTTP/2 in plain text. */
+async function overHttp2(port: number, path: string): Promise<number | undefined> {
+  const session = connect(`http://127.0.0.1:${port}`);
+  try {
+    const stream = session.request({ ":path": path }).resume();
+    const [headers] = await once(stream, "response");
+    await once(stream, "close");
+    return headers[":status"];
+  } finally {
+    session.destroy();
+  }
+}
+
 describe("a route", () => {
   test("splits by weight, and sends nothing to weight 0", async () => {
     await apply(mesh(split(3, 1)));
@@ -209,6 +224,16 @@ test("an endpoint that leaves and one that comes fail no request", async () => {
   }
   await traffic.stop();
   expect(new Set(traffic.answers.map(({ seen }) => seen?.app))).toEqual(new Set(["v1", "v2"]));
+});
+
+test("HTTP/1.1 and HTTP/2 stay what they are between the sidecars", async () => {
+  await apply(mesh("", [0]));
+  await call({ port: localPort, path: "/over-1" });
+  await overHttp2(localPort, "/over-2");
+  const protocolOf = (envoy: TestEnvoy | undefined, path: string) =>
+    until(path, () => envoy?.accessLog().find((line) => line["path"] === path)?.["protocol"]);
+  expect(await protocolOf(servers[0], "/over-1")).toBe("HTTP/1.1");
+  expect(await protocolOf(servers[0], "/over-2")).toBe("HTTP/2");
 });
 
 test("a server with another identity gets no request", async () => {

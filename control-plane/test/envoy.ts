@@ -180,5 +180,8 @@ function portOf({ hostIdentifier }: LbEndpoint): number {
 }
 
 function hostsText(ports: readonly [cluster: string, ports: number[]][]): string {
-  return JSON.stringify(ports.map(([name, of]) => [name, of.toSorted((a, b) => a - b)]).toSorted());
+  return ports
+    .map(([name, of]) => `${name} ${of.toSorted((a, b) => a - b).join()}`)
+    .toSorted()
+    .join("; ");
 }

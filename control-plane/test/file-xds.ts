@@ -40,7 +40,7 @@ export function writeSecrets(dir: string, { key, cert, ca }: Identity): void {
     { name: "trust-bundle", validation_context: { trusted_ca: inline(ca) } },
   ];
   for (const secret of secrets)
-    replaceFile(join(dir, `${secret.name}.json`), JSON.stringify({ resources: [{ "@type": SECRET, ...secret }] }));
+    replaceFile(join(dir, secretFile(secret.name)), JSON.stringify({ resources: [{ "@type": SECRET, ...secret }] }));
 }
 
 function writeResources(dir: string, file: string, type: TypeName, resources: readonly Resource[]): void {
@@ -69,14 +69,20 @@ function fromPaths(dir: string, value: JsonValue): JsonValue {
         { ...mapping(field), config_source: pathSource(dir, fileOf("routes", mapping(field)["route_config_name"])) },
       ];
     if (key === "eds_cluster_config") return [key, { eds_config: pathSource(dir, fileOf("endpoints", value["name"])) }];
-    if (key === "sds_config") return [key, pathSource(dir, `${value["name"]}.json`)];
+    if (key === "sds_config") return [key, pathSource(dir, secretFile(value["name"]))];
     return [key, fromPaths(dir, field)];
   });
   return Object.fromEntries(fields);
 }
 
+function secretFile(name: JsonValue | undefined): string {
+  if (name !== "svid" && name !== "trust-bundle") throw new Error("expected the name of a secret");
+  return `${name}.json`;
+}
+
 function fileOf(type: "routes" | "endpoints", name: JsonValue | undefined): string {
-  return `resources/${type}-${encodeURIComponent(String(name))}.json`;
+  if (typeof name !== "string") throw new Error("expected a name");
+  return `resources/${type}-${encodeURIComponent(name)}.json`;
 }
 
 function mapping(value: JsonValue): Readonly<Record<string, JsonValue>> {

@@ -16,7 +16,7 @@ import { assignPolicies } from "./policy-targets.ts";
 import { inboundOf, selectedBy } from "./service-ports.ts";
 
 /** Who gets in at one inbound port, and what says so. */
-export interface InboundAccess {
+interface InboundAccess {
   readonly access: readonly CompiledAccess[];
   readonly accessOrigins: readonly Origin[];
 }

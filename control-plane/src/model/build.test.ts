@@ -204,7 +204,7 @@ describe("a route that no longer resolves", () => {
   const to = (...names: string[]) =>
     route(
       "r",
-      `{parentRefs: [{kind: Service, name: digits}], rules: [{backendRefs: [${names.map((name) => `{name: ${name}}`)}]}]}`,
+      `{parentRefs: [{kind: Service, name: digits}], rules: [{backendRefs: [${names.map((name) => `{name: ${name}}`).join()}]}]}`,
     );
   const first = build(parse(base + to("v1")));
   const targets = (yaml: string, lastResolved?: typeof first.resolved) =>
@@ -247,7 +247,7 @@ describe("an upstream that does not resolve", () => {
   const caller = (...services: string[]) =>
     workload(
       "caller",
-      `upstreams: [${services.map((name, index) => `{service: models/${name}, localPort: ${index + 1}}`)}]`,
+      `upstreams: [${services.map((name, index) => `{service: models/${name}, localPort: ${index + 1}}`).join()}]`,
     );
   const upstreams = (yaml: string, lastResolved?: ReturnType<typeof build>["resolved"]) =>
     build(parse(yaml), lastResolved && { lastResolved })

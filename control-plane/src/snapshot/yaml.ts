@@ -45,6 +45,7 @@ export function resourcesJson({ resources }: ProxySnapshot, type: TypeName): rea
     .map(resourceJson);
 }
 
+/** Quotes what YAML 1.1 readers, Envoy's among them, would take for a boolean. */
 export function renderValue(value: unknown): string {
-  return stringify(value, { lineWidth: 120, aliasDuplicateObjects: false });
+  return stringify(value, { lineWidth: 120, aliasDuplicateObjects: false, compat: "yaml-1.1" });
 }

@@ -17,7 +17,10 @@ function matchesString({ matchPattern }: StringMatcher, text: string): boolean {
       return text.startsWith(matchPattern.value);
     case "safeRegex":
       return new RegExp(`^(?:${matchPattern.value.regex})$`).test(text);
-    default:
+    case "contains":
+    case "custom":
+    case "suffix":
+    case undefined:
       throw new Error(`unexpected ${matchPattern.case}`);
   }
 }
