@@ -259,6 +259,17 @@ status: {loadBalancer: {}}
     expect(problemsOf(meshConfig.replace("name: mesh", "name: mesh, creationTimestamp: null"))).toEqual([]);
   });
 
+  test("of alternatives the one of the type written is what is said to be wrong", () => {
+    const service = (targetPort: string) =>
+      `apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec: {selector: {a: b}, ports: [{port: 1, targetPort: ${targetPort}}]}`;
+    expect(problemsOf(service("70000"))).toEqual([
+      "m.yaml:4:60: spec.ports[0].targetPort must be at most 65535, not 70000",
+    ]);
+    expect(problemsOf(service("Web"))).toEqual([
+      `m.yaml:4:60: spec.ports[0].targetPort must be at most 15 lower-case letters, digits and '-', with a letter, not "Web"`,
+    ]);
+  });
+
   test("what would change a call is refused, not ignored", () => {
     const service =
       "apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec:\n  selector: {a: b}\n  ports: [{port: 1}]\n";

@@ -46,7 +46,7 @@ class DirectoryFollower implements DirectorySource {
   readonly #options: DirectorySourceOptions;
   readonly #lastGoodFile: LastGoodFile;
   readonly #restMs: number;
-  readonly #settling = new Settling();
+  readonly #settling: Settling;
   readonly #watches: DirectoryWatches;
   #view: SourceView;
   #placeProblems: readonly Problem[] = [];
@@ -63,9 +63,10 @@ class DirectoryFollower implements DirectorySource {
     this.#options = options;
     this.#lastGoodFile = lastGoodFile;
     this.#restMs = Math.max(10, options.debounceMs ?? 25);
+    this.#settling = new Settling(4 * this.#restMs);
     this.#watches = new DirectoryWatches(options.logger, () => this.#wake(0));
     this.#view = { ...lastGood, problems: [], stale: new Map() };
-    for (const { file } of lastGood.objects) this.#settling.expect(file, performance.now());
+    for (const { file } of lastGood.objects) this.#settling.expect(file);
   }
 
   view(): SourceView {
@@ -134,10 +135,11 @@ class DirectoryFollower implements DirectorySource {
     this.#placeProblems = placeProblems;
     if (changed || placesChanged || !this.#started) this.#publish();
     if (isNew) return 0;
-    const waits = this.#settling.pending().map(([, { sinceMs }]) => {
-      const restedMs = performance.now() - sinceMs;
-      return restedMs < this.#restMs ? this.#restMs - restedMs : 20 * this.#restMs - restedMs;
-    });
+    const waits = this.#settling
+      .pending()
+      .map(([, { restedMs }]) =>
+        restedMs < this.#restMs ? this.#restMs - restedMs : Math.min(4 * this.#restMs, 20 * this.#restMs - restedMs),
+      );
     // What has rested and still waits, waits for another file.
     return Math.min(rescanMs, ...waits.map((ms) => Math.max(ms, this.#restMs / 4)));
   }
@@ -155,13 +157,13 @@ class DirectoryFollower implements DirectorySource {
   async #takeRested(nowMs: number): Promise<boolean> {
     const pending = this.#settling.pending();
     this.#waitingSinceMs = pending.length === 0 ? undefined : (this.#waitingSinceMs ?? nowMs);
-    const moving = pending.some(([, { sinceMs }]) => nowMs - sinceMs < this.#restMs);
+    const moving = pending.some(([, { restedMs }]) => restedMs < this.#restMs);
     const waitedMs = nowMs - (this.#waitingSinceMs ?? nowMs);
     if (moving && waitedMs < 10 * this.#restMs) return false;
     const formerKeys = Map.groupBy(this.#view.objects, ({ file }) => file);
     let changed = false;
     for (const [file, tracked] of pending) {
-      const restedMs = nowMs - tracked.sinceMs;
+      const { restedMs } = tracked;
       if (restedMs < this.#restMs) continue;
       const keys = new Set(formerKeys.get(file)?.map(({ manifest }) => objectKey(objectRef(manifest))));
       changed = (await this.#take(file, tracked, keys, restedMs >= 20 * this.#restMs)) || changed;

@@ -6,8 +6,8 @@ export const absent: Signature = { id: "absent", bytes: 0, changedAtMs: 0 };
 
 export interface TrackedFile {
   seen: Signature;
-  /** Monotonic ms since when `seen` has been what is seen. */
-  sinceMs: number;
+  /** For how long `seen` has been what is seen, ms. */
+  restedMs: number;
   /** Signature id of what is in `content`; undefined before anything is. */
   appliedId: string | undefined;
   content: FileContent | undefined;
@@ -16,6 +16,13 @@ export interface TrackedFile {
 /** Which files have come to rest. Times are passed in: monotonic, ms. */
 export class Settling {
   readonly files = new Map<string, TrackedFile>();
+  readonly #maxStepMs: number;
+  #observedAtMs = 0;
+
+  /** `maxStepMs`: what counts at most between two looks. While a machine stalls, its writers stall too. */
+  constructor(maxStepMs: number) {
+    this.#maxStepMs = maxStepMs;
+  }
 
   /**
    * Takes in what was seen. A file not seen any more is gone only where its directory could be listed (`isListed`).
@@ -27,31 +34,26 @@ export class Settling {
     nowMs: number,
     restedMs: (signature: Signature) => number,
   ): void {
+    const stepMs = Math.min(nowMs - this.#observedAtMs, this.#maxStepMs);
+    this.#observedAtMs = nowMs;
     for (const [file, signature] of listed) {
       const tracked = this.files.get(file);
-      if (tracked === undefined)
+      if (tracked !== undefined) see(tracked, signature, stepMs);
+      else
         this.files.set(file, {
           seen: signature,
-          sinceMs: nowMs - restedMs(signature),
+          restedMs: restedMs(signature),
           appliedId: undefined,
           content: undefined,
         });
-      else this.#see(tracked, signature, nowMs);
     }
-    for (const [file, tracked] of this.files)
-      if (!listed.has(file) && isListed(file)) this.#see(tracked, absent, nowMs);
+    for (const [file, tracked] of this.files) if (!listed.has(file) && isListed(file)) see(tracked, absent, stepMs);
   }
 
   /** A file that came from an earlier run: it may be gone by now. */
-  expect(file: string, nowMs: number): void {
+  expect(file: string): void {
     if (!this.files.has(file))
-      this.files.set(file, { seen: absent, sinceMs: nowMs, appliedId: undefined, content: undefined });
-  }
-
-  #see(tracked: TrackedFile, signature: Signature, nowMs: number): void {
-    if (tracked.seen.id === signature.id) return;
-    tracked.seen = signature;
-    tracked.sinceMs = nowMs;
+      this.files.set(file, { seen: absent, restedMs: 0, appliedId: undefined, content: undefined });
   }
 
   /** Files whose content is not the one that stands on disk, in the order of paths. */
@@ -60,4 +62,9 @@ export class Settling {
       .filter(([, { seen, appliedId }]) => seen.id !== appliedId)
       .sort(([a], [b]) => (a < b ? -1 : 1));
   }
+}
+
+function see(tracked: TrackedFile, signature: Signature, stepMs: number): void {
+  tracked.restedMs = tracked.seen.id === signature.id ? tracked.restedMs + stepMs : 0;
+  tracked.seen = signature;
 }
