@@ -10,7 +10,15 @@ describe("a summary", () => {
   });
 
   test("interpolates between the two nearest, whatever the order", () => {
-    expect(summarize([40, 10, 30, 20])).toEqual({ count: 4, min: 10, p50: 25, p90: 37, p99: expect.closeTo(39.7), max: 40, mean: 25 });
+    expect(summarize([40, 10, 30, 20])).toEqual({
+      count: 4,
+      min: 10,
+      p50: 25,
+      p90: 37,
+      p99: expect.closeTo(39.7),
+      max: 40,
+      mean: 25,
+    });
   });
 
   test("of one value is that value", () => {

@@ -44,7 +44,7 @@ export const layout: Layout = {
       door: "any",
     },
     { name: "e2e", mayImport: ["proto"], door: "any", runsEverything: true },
-    { name: "bench", mayImport: ["proto", "e2e"], door: "any", runsEverything: true },
+    { name: "bench", mayImport: ["e2e"], door: "any", runsEverything: true },
   ],
   flow: [
     { folder: "manifest/src", pure: "all" },
