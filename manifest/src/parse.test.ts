@@ -263,10 +263,10 @@ status: {loadBalancer: {}}
     const service = (targetPort: string) =>
       `apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec: {selector: {a: b}, ports: [{port: 1, targetPort: ${targetPort}}]}`;
     expect(problemsOf(service("70000"))).toEqual([
-      "m.yaml:4:60: spec.ports[0].targetPort must be at most 65535, not 70000",
+      "m.yaml:4:56: spec.ports[0].targetPort must be at most 65535, not 70000",
     ]);
     expect(problemsOf(service("Web"))).toEqual([
-      `m.yaml:4:60: spec.ports[0].targetPort must be at most 15 lower-case letters, digits and '-', with a letter, not "Web"`,
+      `m.yaml:4:56: spec.ports[0].targetPort must be at most 15 lower-case letters, digits and '-', with a letter, not "Web"`,
     ]);
   });
 
