@@ -125,7 +125,7 @@ export function cluster(connectTimeoutMs = 1_000): Cluster {
   });
 }
 
-export function assignment(port: number): ClusterLoadAssignment {
+function assignment(port: number): ClusterLoadAssignment {
   return create(ClusterLoadAssignmentSchema, {
     clusterName: "app",
     endpoints: [
@@ -156,7 +156,7 @@ export interface Ports {
   readonly tls: number;
 }
 
-export function workloadConfig({ app, plain, tls }: Ports): WorkloadConfig {
+function workloadConfig({ app, plain, tls }: Ports): WorkloadConfig {
   return create(WorkloadConfigSchema, {
     inbound: [{ port: tls, appPort: app, listener: "inbound/tls" }],
     upstreams: [{ service: "shop/app", localPort: plain, listener: "outbound/plain" }],

@@ -209,7 +209,7 @@ export class ScriptedControlPlane implements AsyncDisposable {
   }
 }
 
-export function typeUrlOf(schema: DescMessage): string {
+function typeUrlOf(schema: DescMessage): string {
   return `type.googleapis.com/${schema.typeName}`;
 }
 

@@ -200,7 +200,9 @@ export class SimulatedWorld {
     this.#session = new RelaySession("shop/caller");
   }
 
+  /** Time passes, for an Envoy that has said all that it has to say; no other is taken for settled. */
   settle(): void {
+    if (this.#fromEnvoy.length > 0 || this.#toEnvoy.length > 0) return;
     this.#apply(this.#session.envoySettled());
   }
 

@@ -42,6 +42,7 @@ describe("a join token", () => {
       fc.string({ unit: "binary" }),
       fc.jsonValue().map((payload) => jws(payload)),
     );
-    fc.assert(fc.property(texts, (text) => expect(decodeToken(text).ok).toBe(false)));
+    expect.assertions(0);
+    fc.assert(fc.property(texts, (text) => !decodeToken(text).ok));
   });
 });

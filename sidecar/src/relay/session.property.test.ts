@@ -28,9 +28,11 @@ const editing = (versions: fc.Arbitrary<string>) =>
         operation(`remove ${type} ${key}`, (world) => void world.controlPlane.content.get(type)?.delete(key)),
       ),
   );
-const moving = fc
-  .array(fc.nat(3), { maxLength: 30, size: "max" })
-  .map((ways) => operation(`move ${ways.join("")}`, (world) => ways.forEach((way) => void world.step(way))));
+const moving = fc.array(fc.nat(3), { maxLength: 30, size: "max" }).map((ways) =>
+  operation(`move ${ways.join("")}`, (world) => {
+    for (const way of ways) world.step(way);
+  }),
+);
 const breaking = fc.constantFrom(
   operation("control plane down", (world) => world.setUpstream(false)),
   operation("control plane up", (world) => world.setUpstream(true)),
