@@ -1,4 +1,7 @@
 import type { Bench } from "./bench.ts";
+import { edit } from "./edit.ts";
+import { path } from "./path.ts";
+import { start } from "./start.ts";
 
 /** Every benchmark, in the order in which `npm run bench` lists them. */
-export const benches: readonly Bench[] = [];
+export const benches: readonly Bench[] = [start, path, edit];
