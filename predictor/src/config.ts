@@ -1,4 +1,6 @@
-import { LOG_LEVELS, type LogLevel } from "./logger.ts";
+/** Levels that HEDGEROW_LOG_LEVEL takes, least talkative first. */
+export const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace"] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** A TCP address to listen on. */
 export interface ListenAddress {
