@@ -71,6 +71,9 @@ export class EnvoyProcess {
       "immediate",
       "--log-level",
       "warning",
+      // Ten seconds by default; whoever asks who was refused should not wait for that, nor lose it to a crash.
+      "--file-flush-interval-msec",
+      "500",
     ];
     // The path names the whole of what Envoy was started with, so that a command line alone tells whether to adopt it.
     const digest = createHash("sha256")
