@@ -44,7 +44,7 @@ describe("SVIDs", () => {
           serials.add(await presentedSerial(predictor.port));
           return enough();
         },
-        1_000,
+        { everyMs: 1_000 },
       );
       await load.stop();
       console.log(`${load.answered} answers, ${serials.size} certificates, ${load.failures.length} failures`);

@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll } from "vitest";
 import { type Digit, heldBackDigits } from "../src/mesh/digits.ts";
-import { type Caller, type Mesh, type MeshOptions, type Predictor, startMesh } from "../src/mesh/mesh.ts";
+import type { Caller, Mesh, Predictor } from "../src/mesh/mesh.ts";
+import { type MeshOptions, startMesh } from "../src/mesh/start-mesh.ts";
 
 const startMs = 120_000;
 

@@ -6,7 +6,8 @@ import { join } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { type Digit, heldBackDigits, PIXELS } from "../mesh/digits.ts";
-import { type Mesh, startMesh } from "../mesh/mesh.ts";
+import type { Mesh } from "../mesh/mesh.ts";
+import { startMesh } from "../mesh/start-mesh.ts";
 import { Screen } from "./screen.ts";
 import { showDigits, showEdit, showIdentities, showLatency, showRefusal } from "./steps.ts";
 
@@ -27,7 +28,16 @@ function requestJson(digit: Digit): string {
   return JSON.stringify({ modelName: "digits", inputs, outputs: [{ name: "label" }] });
 }
 
-async function keep(screen: Screen, mesh: Mesh, digit: Digit): Promise<void> {
+class Interrupted extends Error {
+  override name = "Interrupted";
+}
+
+/** Never resolves; rejects when the signal comes. */
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => signal.addEventListener("abort", () => reject(new Interrupted()), { once: true }));
+}
+
+async function keep(screen: Screen, mesh: Mesh, digit: Digit, stop: AbortSignal): Promise<void> {
   const [reader] = mesh.callers;
   if (reader === undefined) return;
   const file = join(mesh.directory, "digit.json");
@@ -43,12 +53,28 @@ what runs:
   npx hedgerow proxies --socket ${mesh.directory}/state/admin.sock
 a policy: edit a file in ${mesh.directory}/manifests and ask for the status again`);
   screen.say("\nCtrl-C stops it.");
-  await new Promise<void>((resolve) => {
-    process.once("SIGINT", resolve);
-    process.once("SIGTERM", resolve);
-  });
+  await aborted(stop);
 }
 
+async function show(screen: Screen, mesh: Mesh, keepRunning: boolean, stop: AbortSignal): Promise<void> {
+  const [reader, stranger] = mesh.callers;
+  const [predictor] = mesh.predictors;
+  const digits = heldBackDigits(2_000);
+  const [digit] = digits;
+  if (reader === undefined || stranger === undefined || predictor === undefined || digit === undefined)
+    throw new Error("the mesh is incomplete");
+  await showDigits(screen, reader, digits, [90, 10]);
+  await showLatency(screen, reader, predictor, digits.slice(0, 300));
+  showIdentities(screen, mesh, reader);
+  await showRefusal(screen, mesh, stranger, digit);
+  await showEdit(screen, mesh, reader, digits.slice(0, 1_000));
+  screen.say("");
+  const socket = join(mesh.directory, "state/admin.sock");
+  spawnSync(process.execPath, [cli, "status", "--socket", socket], { stdio: "inherit" });
+  if (keepRunning) await keep(screen, mesh, digit, stop);
+}
+
+/** 0 when every finding is right, 1 when one is not, 130 when it was interrupted. */
 async function demo(): Promise<number> {
   const { values } = parseArgs({
     options: { keep: { type: "boolean", default: false }, help: { type: "boolean", short: "h" } },
@@ -59,33 +85,33 @@ async function demo(): Promise<number> {
   }
   const screen = new Screen();
   const directory = mkdtempSync(join(tmpdir(), "hedgerow-demo-"));
-  screen.say("Hedgerow: three predictors and two callers, each with its own Envoy, and their control plane");
-  const startedAt = performance.now();
-  let failed: number;
-  {
-    await using mesh = await startMesh({ directory, progress: (step) => screen.progress(step) });
-    screen.progress(`all of it ready after ${((performance.now() - startedAt) / 1000).toFixed(1)} s; sending digits`);
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const stop = (): void => {
     screen.say("");
-    const [reader, stranger] = mesh.callers;
-    const [predictor] = mesh.predictors;
-    const digits = heldBackDigits(2_000);
-    const [digit] = digits;
-    if (reader === undefined || stranger === undefined || predictor === undefined || digit === undefined)
-      throw new Error("the mesh is incomplete");
-
-    await showDigits(screen, reader, digits, [90, 10]);
-    await showLatency(screen, reader, predictor, digits.slice(0, 300));
-    showIdentities(screen, mesh, reader);
-    await showRefusal(screen, mesh, stranger, digit);
-    await showEdit(screen, mesh, reader, digits.slice(0, 1_000));
+    screen.progress("stopping");
+    stopping.abort(new Interrupted());
+  };
+  for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, stop);
+  let kept = false;
+  try {
+    screen.say("Hedgerow: three predictors and two callers, each with its own Envoy, and their control plane");
+    const startedAt = performance.now();
+    await using mesh = await startMesh({ directory, signal, progress: (step) => screen.progress(`starting ${step}`) });
+    screen.progress(`ready after ${((performance.now() - startedAt) / 1000).toFixed(1)} s, sending digits`);
     screen.say("");
-    spawnSync(process.execPath, [cli, "status", "--socket", join(directory, "state/admin.sock")], { stdio: "inherit" });
-    if (values.keep) await keep(screen, mesh, digit);
-    failed = screen.failed;
+    await Promise.race([show(screen, mesh, values.keep, signal), aborted(signal)]);
+    if (screen.failed === 0) return 0;
+    kept = true;
+    return 1;
+  } catch (error) {
+    if (error instanceof Interrupted) return values.keep ? 0 : 130;
+    kept = true;
+    throw error;
+  } finally {
+    if (kept) screen.say(`\nThe logs are in ${directory}/logs`);
+    else rmSync(directory, { recursive: true, force: true });
   }
-  if (failed > 0) screen.say(`\nThe logs are in ${directory}/logs`);
-  else rmSync(directory, { recursive: true, force: true });
-  return failed > 0 ? 1 : 0;
 }
 
 process.exitCode = await demo();

@@ -41,6 +41,8 @@ export class Part implements AsyncDisposable {
     const child = spawn(process.execPath, [join(root, this.#main)], {
       cwd: root,
       env: { ...process.env, ...this.#env },
+      // Ctrl-C on a terminal is for whoever started the mesh, who stops its parts in order.
+      detached: true,
       stdio: ["ignore", log, log],
     });
     closeSync(log);

@@ -2,6 +2,13 @@ import { setTimeout as delay } from "node:timers/promises";
 
 const pollMs = 20;
 
+export interface UntilOptions {
+  /** Default 20. */
+  readonly everyMs?: number;
+  /** Ends the wait with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
  * Awaits a condition of the outside world: the first value of `probe` that is neither undefined nor false. A probe that
  * throws has not been met yet; its last error is the cause of the failure.
@@ -10,11 +17,12 @@ export async function until<T>(
   what: string,
   timeoutMs: number,
   probe: () => Promise<T | undefined | false> | T | undefined | false,
-  everyMs: number = pollMs,
+  { everyMs = pollMs, signal }: UntilOptions = {},
 ): Promise<T> {
   const deadline = performance.now() + timeoutMs;
   let cause: unknown;
   for (;;) {
+    signal?.throwIfAborted();
     try {
       const value = await probe();
       if (value !== undefined && value !== false) return value;
