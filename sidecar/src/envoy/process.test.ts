@@ -1,5 +1,6 @@
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
@@ -71,6 +72,72 @@ describe("the Envoy of a run directory", () => {
     await thirdRun;
     await third.envoy.stop();
     expect(readdirSync(directory)).not.toContain("envoy.pid");
+  });
+
+  test("is not adopted once it drains: its listeners are about to close", async () => {
+    const first = prepare("shop/caller");
+    const firstLeaves = new AbortController();
+    const firstRun = first.envoy.run(firstLeaves.signal);
+    await until("Envoy runs", async () => first.envoy.pid !== undefined && existsSync(join(directory, "envoy.pid")));
+    await until("Envoy answers", async () => {
+      try {
+        await first.admin.activeListeners();
+        return true;
+      } catch {
+        return false;
+      }
+    });
+    const { pid } = first.envoy;
+    firstLeaves.abort();
+    await firstRun;
+    await first.envoy.drain(0);
+
+    const second = prepare("shop/caller");
+    const secondLeaves = new AbortController();
+    const secondRun = second.envoy.run(secondLeaves.signal);
+    await until("another Envoy", () => second.envoy.pid !== undefined);
+    expect(second.envoy.pid).not.toBe(pid);
+    secondLeaves.abort();
+    await secondRun;
+    await second.envoy.stop();
+  });
+
+  test("is none of the processes that merely have its bootstrap open, nor are they ended", async () => {
+    const { envoy } = prepare("shop/caller");
+    const leaves = new AbortController();
+    const run = envoy.run(leaves.signal);
+    await until("Envoy runs", () => existsSync(join(directory, "envoy.pid")));
+    leaves.abort();
+    await run;
+    await envoy.stop();
+    const bootstrap = readdirSync(directory).find((name) => name.startsWith("envoy-bootstrap-")) ?? "";
+    const reader = spawn("tail", ["-f", join(directory, bootstrap)], { stdio: "ignore" });
+    await once(reader, "spawn");
+
+    const second = prepare("shop/caller");
+    const secondLeaves = new AbortController();
+    const secondRun = second.envoy.run(secondLeaves.signal);
+    await until("Envoy runs", () => second.envoy.pid !== undefined);
+    expect(second.envoy.pid).not.toBe(reader.pid);
+    secondLeaves.abort();
+    await secondRun;
+    await second.envoy.stop();
+    expect(reader.exitCode ?? reader.signalCode).toBeNull();
+    reader.kill();
+  });
+
+  test("is started once its files can be written", async () => {
+    const { envoy } = prepare("shop/caller");
+    mkdirSync(join(directory, "envoy.log"));
+    const leaves = new AbortController();
+    const run = envoy.run(leaves.signal);
+    await until("an attempt", () => envoy.restarts >= 1);
+    expect(envoy.pid).toBeUndefined();
+    rmSync(join(directory, "envoy.log"), { recursive: true });
+    await until("Envoy runs", () => envoy.pid !== undefined);
+    leaves.abort();
+    await run;
+    await envoy.stop();
   });
 
   test("that cannot be started is tried again", async () => {

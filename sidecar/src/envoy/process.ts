@@ -1,14 +1,14 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { closeSync, openSync } from "node:fs";
-import { readdir, rm, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { backoffMs } from "../backoff.ts";
 import { messageOf } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import type { EnvoyAdmin } from "./admin.ts";
-import { findByArgument, runsWith } from "./proc.ts";
+import { findByOption, runsWith } from "./proc.ts";
 
 const RESTART_BACKOFF = { baseMs: 100, maxMs: 10_000 };
 /** An Envoy that ran this long did not fail at starting. */
@@ -27,6 +27,8 @@ const BOOTSTRAP_PREFIX = "envoy-bootstrap-";
 export const ACCESS_LOG = "envoy-access.log";
 export const ENVOY_LOG = "envoy.log";
 const PID_FILE = "envoy.pid";
+/** The option of Envoy by which its process is known. */
+const BOOTSTRAP_OPTION = "--config-path";
 
 /** Starts, adopts, watches and stops the one Envoy of a run directory. It outlives the agent: own process group, no pipes. */
 export class EnvoyProcess {
@@ -81,7 +83,7 @@ export class EnvoyProcess {
       .digest("hex")
       .slice(0, 12);
     this.#bootstrapPath = join(options.runDirectory, `${BOOTSTRAP_PREFIX}${digest}.json`);
-    this.#arguments = ["--config-path", this.#bootstrapPath, ...flags];
+    this.#arguments = [BOOTSTRAP_OPTION, this.#bootstrapPath, ...flags];
   }
 
   /** Of the Envoy that runs now. */
@@ -101,8 +103,6 @@ export class EnvoyProcess {
 
   /** Adopts or starts Envoy and keeps it running until the signal aborts; Envoy then runs on. */
   async run(signal: AbortSignal): Promise<void> {
-    await writeFile(this.#bootstrapPath, this.#bootstrap, { mode: 0o600 });
-    await this.#removeOldBootstraps();
     this.#pid = await this.#adopt();
     let failures = 0;
     while (!signal.aborted) {
@@ -123,13 +123,14 @@ export class EnvoyProcess {
   async stop(): Promise<void> {
     if (this.#pid !== undefined) await this.#terminate(this.#pid, this.#bootstrapPath);
     this.#pid = undefined;
-    await rm(join(this.#runDirectory, PID_FILE), { force: true });
+    await this.#removePid();
   }
 
-  /** Asks every peer to leave and waits until they have, at most `limitMs`. */
+  /** Asks every peer to leave and waits until they have, at most `limitMs`. This Envoy is not adopted any more. */
   async drain(limitMs: number): Promise<void> {
     const deadlineMs = performance.now() + limitMs;
     try {
+      await this.#removePid();
       await this.#admin.drainListeners();
       await sleep(Math.min(LEAST_DRAIN_MS, limitMs));
       while (performance.now() < deadlineMs && (await this.#admin.activeConnections()) > 0) await sleep(100);
@@ -139,25 +140,37 @@ export class EnvoyProcess {
     }
   }
 
+  /**
+   * The Envoy that runs here from the same bootstrap, if `envoy.pid` vouches for it; every other one is ended. One that was
+   * draining when its agent died has no such file: its listeners are about to close.
+   */
   async #adopt(): Promise<number | undefined> {
-    const running = await findByArgument(join(this.#runDirectory, BOOTSTRAP_PREFIX));
-    let adopted: number | undefined;
-    for (const { pid, argument } of running) {
-      if (argument === this.#bootstrapPath && adopted === undefined) {
-        adopted = pid;
-        continue;
-      }
-      this.#logger.warn({ pid }, "Replacing an Envoy that was started differently");
-      await this.drain(REPLACE_DRAIN_MS);
-      await this.#terminate(pid, argument);
+    const recorded = await this.#readPid();
+    const running = await findByOption(BOOTSTRAP_OPTION, join(this.#runDirectory, BOOTSTRAP_PREFIX));
+    const adopted = running.find(({ pid, value }) => pid === recorded && value === this.#bootstrapPath);
+    for (const { pid, value } of running) {
+      if (pid === adopted?.pid) continue;
+      this.#logger.warn({ pid }, "Replacing an Envoy that drains or was started differently");
+      // The admin socket is the adopted one's.
+      if (adopted === undefined) await this.drain(REPLACE_DRAIN_MS);
+      await this.#terminate(pid, value);
     }
-    if (adopted === undefined) return undefined;
-    this.#logger.info({ pid: adopted }, "Adopted a running Envoy");
-    await this.#writePid(adopted);
-    return adopted;
+    if (adopted !== undefined) this.#logger.info({ pid: adopted.pid }, "Adopted a running Envoy");
+    return adopted?.pid;
   }
 
   async #start(): Promise<void> {
+    try {
+      await writeFile(this.#bootstrapPath, this.#bootstrap, { mode: 0o600 });
+      await this.#removeOldBootstraps();
+      await this.#spawn();
+    } catch (error) {
+      // A full disk, say: as long as it lasts, Envoy is down.
+      this.#logger.error({ error: messageOf(error), binary: this.#binary }, "Could not start Envoy");
+    }
+  }
+
+  async #spawn(): Promise<void> {
     const access = openSync(join(this.#runDirectory, ACCESS_LOG), "a", 0o600);
     const log = openSync(join(this.#runDirectory, ENVOY_LOG), "a", 0o600);
     let child: ChildProcess;
@@ -167,12 +180,9 @@ export class EnvoyProcess {
       closeSync(access);
       closeSync(log);
     }
-    const { promise, resolve } = Promise.withResolvers<undefined>();
+    const { promise, resolve, reject } = Promise.withResolvers<undefined>();
     child.once("spawn", () => resolve(undefined));
-    child.once("error", (error) => {
-      this.#logger.error({ error: error.message, binary: this.#binary }, "Could not start Envoy");
-      resolve(undefined);
-    });
+    child.once("error", reject);
     child.once("exit", (exitCode, signalName) => {
       this.#logger.warn({ pid: child.pid, exit_code: exitCode, signal: signalName }, "Envoy exited");
       this.#look();
@@ -180,14 +190,13 @@ export class EnvoyProcess {
     await promise;
     child.unref();
     this.#pid = child.pid;
-    if (child.pid === undefined) return;
-    await this.#writePid(child.pid);
     this.#logger.info({ pid: child.pid }, "Started Envoy");
+    await writeFile(join(this.#runDirectory, PID_FILE), `${child.pid}\n`, { mode: 0o600 });
   }
 
   /** True once Envoy has ended, false when the signal came first. */
   async #ended(signal: AbortSignal): Promise<boolean> {
-    while (this.#pid !== undefined && (await runsWith(this.#pid, this.#bootstrapPath))) {
+    while (this.#pid !== undefined && (await runsWith(this.#pid, BOOTSTRAP_OPTION, this.#bootstrapPath))) {
       if (signal.aborted) return false;
       const woken = new AbortController();
       this.#look = () => woken.abort();
@@ -196,10 +205,10 @@ export class EnvoyProcess {
     return !signal.aborted;
   }
 
-  async #terminate(pid: number, argument: string): Promise<void> {
+  async #terminate(pid: number, bootstrapPath: string): Promise<void> {
     const deadlineMs = performance.now() + TERMINATE_MS;
     let sent: "SIGTERM" | "SIGKILL" | undefined;
-    while (await runsWith(pid, argument)) {
+    while (await runsWith(pid, BOOTSTRAP_OPTION, bootstrapPath)) {
       const due = performance.now() < deadlineMs ? "SIGTERM" : "SIGKILL";
       if (sent !== due) signalProcess(pid, due);
       sent = due;
@@ -207,8 +216,17 @@ export class EnvoyProcess {
     }
   }
 
-  async #writePid(pid: number): Promise<void> {
-    await writeFile(join(this.#runDirectory, PID_FILE), `${pid}\n`, { mode: 0o600 });
+  async #readPid(): Promise<number | undefined> {
+    try {
+      return Number(await readFile(join(this.#runDirectory, PID_FILE), "utf8"));
+    } catch {
+      // No Envoy was started here, or it was drained.
+      return undefined;
+    }
+  }
+
+  async #removePid(): Promise<void> {
+    await rm(join(this.#runDirectory, PID_FILE), { force: true });
   }
 
   async #removeOldBootstraps(): Promise<void> {
