@@ -112,17 +112,27 @@ export async function runAgent(config: Config, logger: Logger, signal: AbortSign
     part("envoy"),
   );
 
+  // What runs is ended in the opposite order, whichever way this function ends.
+  await using running = new AsyncDisposableStack();
   const server = new Server({ "grpc.max_receive_message_length": 16 * 1024 * 1024 });
+  running.defer(() => server.forceShutdown());
   server.addService(...secrets.definition());
   server.addService(...relay.definition());
   await listen(server, sockets.agent);
   logger.info({ port_name: "agent", address: `unix:${sockets.agent}` }, "Listening");
+  running.defer(() => metrics.stop());
   logger.info({ port_name: "metrics", address: await metrics.start() }, "Listening");
+  running.defer(() => logFiles.stop());
   logFiles.start();
+  running.defer(() => relay.stop());
 
   // Certificates are renewed while connections drain, too.
   const drained = new AbortController();
   const renewing = identity.run(drained.signal);
+  running.defer(async () => {
+    drained.abort();
+    await renewing;
+  });
   await Promise.all([envoy.run(signal), monitor.run(signal)]);
 
   const limitMs = drainMs(workloadConfig);
@@ -131,12 +141,6 @@ export async function runAgent(config: Config, logger: Logger, signal: AbortSign
   await reporter.stop("draining");
   await envoy.drain(limitMs);
   await envoy.stop();
-  drained.abort();
-  await renewing;
-  relay.stop();
-  logFiles.stop();
-  metrics.stop();
-  server.forceShutdown();
   logger.info("Stopped");
 }
 

@@ -1,7 +1,7 @@
-import { chmod, mkdir, rm, stat } from "node:fs/promises";
+import { chmod, lstat, mkdir, readdir, rm } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
-import { SidecarError } from "./errors.ts";
+import { messageOf, SidecarError } from "./errors.ts";
 
 /** Sockets in the run directory. */
 export interface Sockets {
@@ -11,15 +11,30 @@ export interface Sockets {
   readonly admin: string;
 }
 
+/** Group and others may write. */
+const WRITABLE_BY_OTHERS = 0o022;
+
 /**
  * Makes the run directory, ours alone (0700), and clears the socket of an agent that was killed.
- * Errors: run_directory_unusable (another user's, or another agent lives in it).
+ * Errors: run_directory_unusable (no directory of ours, others may have left something in it, or another agent lives in it).
  */
 export async function prepareRunDirectory(directory: string): Promise<Sockets> {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
-  const owner = (await stat(directory)).uid;
-  if (process.getuid !== undefined && owner !== process.getuid()) {
-    throw new SidecarError("run_directory_unusable", `run directory ${directory} belongs to uid ${owner}`);
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new SidecarError("run_directory_unusable", `make run directory: ${messageOf(error)}`, error);
+  }
+  // Not through a symbolic link: whoever could place one would choose the directory that we close to others.
+  const found = await lstat(directory);
+  if (!found.isDirectory()) throw new SidecarError("run_directory_unusable", `${directory} is no directory`);
+  if (process.getuid !== undefined && found.uid !== process.getuid()) {
+    throw new SidecarError("run_directory_unusable", `run directory ${directory} belongs to uid ${found.uid}`);
+  }
+  if ((found.mode & WRITABLE_BY_OTHERS) !== 0 && (await readdir(directory)).length > 0) {
+    throw new SidecarError(
+      "run_directory_unusable",
+      `run directory ${directory} is not empty and others may write to it: empty it, or make it 0700 if all in it is yours`,
+    );
   }
   await chmod(directory, 0o700);
   const sockets = { agent: join(directory, "agent.sock"), admin: join(directory, "envoy-admin.sock") };
