@@ -100,7 +100,7 @@ export class ControlPlane implements AsyncDisposable {
 
     const readiness = await Readiness.open({
       stateDir,
-      now,
+      now: () => performance.now(),
       logger: logger.child({ component: "readiness" }),
       onChange: () => this.#serving?.publisher.schedule(),
     });
@@ -138,6 +138,7 @@ export class ControlPlane implements AsyncDisposable {
           keepResolved: (resolved) => resolvedFile.write(resolved),
           counted: (outcome) => this.#metrics.snapshots.add({ outcome }),
         },
+        counted: (typeUrl, event) => this.#metrics.countAds(typeUrl, event),
         admin,
         now,
         logger,

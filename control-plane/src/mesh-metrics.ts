@@ -1,4 +1,6 @@
+import { ADS_TYPE_URLS } from "@hedgerow/proto";
 import type { ProxyState } from "./ads/proxy-state.ts";
+import type { AdsEvent } from "./ads/stream.ts";
 import type { Outcome } from "./ca/service.ts";
 import type { SourceView } from "./last-good/source-view.ts";
 import { Counter, exposition, Gauge } from "./metrics/metrics.ts";
@@ -13,6 +15,18 @@ export interface MeshGauges {
 const METHODS = ["enroll", "renew"] as const;
 const OUTCOMES = ["issued", "refused", "limited", "failed"] as const satisfies readonly Outcome[];
 
+/** The message's name, as in Cluster. A proxy may ask for any type: what is not ours has one label together. */
+const ADS_TYPES = new Map<string, string>(ADS_TYPE_URLS.map((typeUrl) => [typeUrl, typeUrl.replace(/^.*\./, "")]));
+const OTHER_TYPE = "other";
+
+function adsCounter(name: string, help: string): Counter {
+  return new Counter(
+    name,
+    help,
+    [...ADS_TYPES.values(), OTHER_TYPE].map((type) => ({ type })),
+  );
+}
+
 /** Everything that /metrics of the control plane shows. */
 export class MeshMetrics {
   readonly svids: Counter = new Counter(
@@ -25,6 +39,11 @@ export class MeshMetrics {
     "Translations of the manifests: published, or kept back because of an error of the control plane.",
     [{ outcome: "published" }, { outcome: "kept" }],
   );
+  readonly #ads: Readonly<Record<AdsEvent, Counter>> = {
+    pushed: adsCounter("hedgerow_ads_pushes_total", "Responses that went to proxies, by type."),
+    acknowledged: adsCounter("hedgerow_ads_acks_total", "Responses that proxies acknowledged, by type."),
+    rejected: adsCounter("hedgerow_ads_nacks_total", "Responses that proxies refused, by type."),
+  };
   readonly #gauges: readonly Gauge[];
 
   constructor({ proxies, ready, view }: MeshGauges) {
@@ -51,7 +70,11 @@ export class MeshMetrics {
     ];
   }
 
+  countAds(typeUrl: string, event: AdsEvent): void {
+    this.#ads[event].add({ type: ADS_TYPES.get(typeUrl) ?? OTHER_TYPE });
+  }
+
   expose(): string {
-    return exposition([this.svids, this.snapshots, ...this.#gauges]);
+    return exposition([this.svids, this.snapshots, ...Object.values(this.#ads), ...this.#gauges]);
   }
 }

@@ -1,7 +1,7 @@
 // What exists once there is a certificate authority: the ports that proxies and agents call.
 import { AdminListener } from "./admin/server.ts";
 import type { AdminDeps } from "./admin/service.ts";
-import { AdsServer, adsServerOptions } from "./ads/server.ts";
+import { AdsServer, type AdsServerOptions, adsServerOptions } from "./ads/server.ts";
 import { Authority } from "./ca/authority.ts";
 import { peerOfCall } from "./ca/call-peer.ts";
 import type { KeyMaterial } from "./ca/key-store.ts";
@@ -19,6 +19,7 @@ export interface ServingDeps {
   readonly material: KeyMaterial;
   readonly readiness: Readiness;
   readonly issuance: Omit<IssuanceDeps, "authority" | "logger" | "now">;
+  readonly counted: AdsServerOptions["counted"];
   readonly publishing: Omit<PublisherDeps, "ads" | "trustDomain" | "logger">;
   readonly admin: AdminDeps;
   readonly now: () => number;
@@ -62,10 +63,11 @@ export class Serving implements AsyncDisposable {
     const identity = owned.use(new ServerIdentity(authority));
     const ads = new AdsServer({
       identify: (call) => {
-        const peer = peerOfCall(trustDomain, call);
+        const peer = peerOfCall(trustDomain, call, now());
         return peer?.kind === "workload" ? peer : undefined;
       },
       now,
+      counted: deps.counted,
       logger: logger.child({ component: "ads" }),
     });
     const publisher = owned.use(
@@ -85,7 +87,7 @@ export class Serving implements AsyncDisposable {
     status.read();
 
     const issuance: IssuanceDeps = { ...deps.issuance, authority, now, logger: logger.child({ component: "ca" }) };
-    const meshServices = [ads.service, certificateService(issuance), readiness.service(trustDomain)];
+    const meshServices = [ads.service, certificateService(issuance), readiness.service(trustDomain, now)];
     const mesh = owned.use(
       await GrpcListener.listen(
         config.meshListen,
@@ -106,7 +108,9 @@ export class Serving implements AsyncDisposable {
     listening("mesh", mesh.address);
     listening("enroll", enroll.address);
     if (config.adminListen !== undefined) {
-      const admin = owned.use(await AdminListener.listen(deps.admin, identity, trustDomain, config.adminListen));
+      const admin = owned.use(
+        await AdminListener.listen(deps.admin, identity, { trustDomain, now, listen: config.adminListen }),
+      );
       listening("admin", formatAddress(admin.address));
     }
     return new Serving({ authority, ads, publisher, status, owned: owned.move() });

@@ -157,6 +157,33 @@ describe("a control plane", () => {
     expect([next.typeUrl, next.names, endpointPorts(next)]).toEqual([ENDPOINT_TYPE_URL, [cluster], []]);
   });
 
+  test("counts what it pushes and how it is answered, by types that are its own", async () => {
+    using directory = digitsMesh();
+    await using controlPlane = new ControlPlaneProcess(directory);
+    using reader = await TestAgent.enroll(controlPlane, "apps/reader");
+    const ads = await reader.ads(controlPlane);
+    ads.subscribe({ typeUrl: CLUSTER_TYPE_URL, subscribe: ["*"] });
+    await ads.take();
+    ads.subscribe({ typeUrl: LISTENER_TYPE_URL, subscribe: ["*"] });
+    ads.nack(await ads.next(), "no");
+    ads.subscribe({ typeUrl: "type.googleapis.com/a.stranger", subscribe: ["x"] });
+    await ads.take();
+    const metrics = await controlPlane.address("metrics");
+    const counts = await until("the last ACK to be counted", async () => {
+      const text = await (await fetch(`http://${metrics}/metrics`)).text();
+      const lines = text.split("\n").filter((line) => /^hedgerow_ads_.* [1-9]/.test(line));
+      return lines.includes('hedgerow_ads_acks_total{type="other"} 1') ? lines : undefined;
+    });
+    expect(counts).toEqual([
+      'hedgerow_ads_pushes_total{type="Cluster"} 1',
+      'hedgerow_ads_pushes_total{type="Listener"} 1',
+      'hedgerow_ads_pushes_total{type="other"} 1',
+      'hedgerow_ads_acks_total{type="Cluster"} 1',
+      'hedgerow_ads_acks_total{type="other"} 1',
+      'hedgerow_ads_nacks_total{type="Listener"} 1',
+    ]);
+  });
+
   test("stops within seconds on SIGTERM, with streams open", async () => {
     using directory = digitsMesh();
     await using controlPlane = new ControlPlaneProcess(directory);

@@ -27,12 +27,15 @@ export function peerFiles(key: TestKey, chain: readonly Uint8Array[], trustBundl
 export function testWorkload(
   authority: Authority,
   nodeId: string,
-  serviceAccount: string = "digits",
-  region?: string,
+  {
+    serviceAccount = "digits",
+    region,
+    lifetimeMs = 3_600_000,
+  }: { readonly serviceAccount?: string; readonly region?: string; readonly lifetimeMs?: number } = {},
 ): PeerFiles {
   const key = testKey();
   const spki = key.publicKey.export({ type: "spki", format: "der" });
-  const { chain } = authority.issueWorkload({ nodeId, serviceAccount, region }, spki, 3_600_000);
+  const { chain } = authority.issueWorkload({ nodeId, serviceAccount, region }, spki, lifetimeMs);
   return peerFiles(key, chain, authority.trustBundle);
 }
 

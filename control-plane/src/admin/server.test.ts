@@ -158,7 +158,7 @@ describe("an admin certificate", () => {
       name: "ada",
       role: "auditor",
     });
-    expect(peerFromCertificate("bank.example", certificateChain[0] ?? new Uint8Array())).toMatchObject({
+    expect(peerFromCertificate("bank.example", certificateChain[0] ?? new Uint8Array(), Date.now())).toMatchObject({
       role: "auditor",
       name: "ada",
     });
@@ -182,10 +182,14 @@ describe("an admin certificate", () => {
 });
 
 describe("over mTLS", () => {
-  async function listener() {
+  async function listener(skewMs = 0) {
     const identity = open.use(new ServerIdentity(authority));
     const { address } = open.use(
-      await AdminListener.listen(deps, identity, "bank.example", { host: "127.0.0.1", port: 0 }),
+      await AdminListener.listen(deps, identity, {
+        trustDomain: "bank.example",
+        now: () => Date.now() + skewMs,
+        listen: { host: "127.0.0.1", port: 0 },
+      }),
     );
     return (files: PeerFiles) =>
       createClient(
@@ -210,6 +214,11 @@ describe("over mTLS", () => {
       code: Code.PermissionDenied,
     });
     expect((await connect(person("operator")).createToken({ nodeId: "models/a" })).token).not.toBe("");
+  });
+
+  test("a certificate that has ended since the connection began is nobody's", async () => {
+    const connect = await listener(61_000);
+    await expect(connect(person("viewer")).getVersion({})).rejects.toMatchObject({ code: Code.PermissionDenied });
   });
 
   test("a workload's SVID may nothing, and without a certificate there is no connection", async () => {

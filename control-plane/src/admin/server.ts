@@ -79,12 +79,16 @@ export class AdminListener implements AsyncDisposable {
   static async listen(
     deps: AdminDeps,
     identity: ServerIdentity,
-    trustDomain: string,
-    { host, port }: ListenAddress,
+    {
+      trustDomain,
+      now,
+      listen: { host, port },
+    }: { readonly trustDomain: string; readonly now: () => number; readonly listen: ListenAddress },
   ): Promise<AdminListener> {
     const callerOf = ({ socket }: IncomingMessage): Caller => {
       const certificate = socket instanceof TLSSocket && socket.authorized ? socket.getPeerCertificate() : undefined;
-      const peer = certificate?.raw === undefined ? undefined : peerFromCertificate(trustDomain, certificate.raw);
+      const peer =
+        certificate?.raw === undefined ? undefined : peerFromCertificate(trustDomain, certificate.raw, now());
       return peer?.kind === "admin" ? { kind: "certificate", role: peer.role, name: peer.name } : { kind: "stranger" };
     };
     const options = { ...identity.context, requestCert: true, rejectUnauthorized: true };

@@ -27,8 +27,11 @@ class Plane {
     this.ads = new AdsServer({
       identify: ({ metadata }) => {
         const [peer] = metadata.get("peer");
-        return typeof peer === "string" ? { nodeId: peer, spiffeId: `spiffe://test/${peer}` } : undefined;
+        return typeof peer === "string"
+          ? { nodeId: peer, spiffeId: `spiffe://test/${peer}`, notAfterMs: Number.POSITIVE_INFINITY }
+          : undefined;
       },
+      counted: () => {},
       now: () => Date.now(),
       logger: createLogger("debug", { write: (line: string) => void this.lines.push(line) }),
     });
@@ -211,6 +214,18 @@ describe("with a real Envoy", () => {
       plane.ads.states()[0]?.types.get(CLUSTER_TYPE_URL)?.acknowledged.has("b") === false ? true : undefined,
     );
     await publishAndConverge(...backend("a", one, 3000), ...outbound({ a: 3 }));
+  });
+
+  test("a route that it refuses from the start keeps it from nothing else; its listener answers 404 until then", async () => {
+    const good = [...backend("a", one), ...outbound({ a: 1 })];
+    const other = listener("other", otherPort, "bad");
+    plane.publish(...good, other, routes("bad", {}));
+    await plane.converged(...good, other);
+    await serving();
+    expect(await envoy.admin("/ready")).toBe("LIVE\n");
+    expect((await fetch(`http://127.0.0.1:${otherPort}/`)).status).toBe(404);
+    await publishAndConverge(...good, other, routes("bad", { a: 1 }));
+    expect((await fetch(`http://127.0.0.1:${otherPort}/`)).status).toBe(200);
   });
 
   test("after a restart of the server nothing is sent that Envoy holds", async () => {

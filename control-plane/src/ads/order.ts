@@ -21,8 +21,9 @@
 //   than one to a cluster without endpoints), but not a route that it has never had;
 // - a refused route or listener keeps its old version and with it the clusters that this names;
 // - a NACK that blames nobody is retried one resource at a time, until the guilty one stands alone.
-// The cost: a new proxy whose route names a cluster that it refuses gets no such route at all, and its listener stays in
-// warming (ConfigSource.initial_fetch_timeout: for ever) until the cluster is mended. A client that never subscribes to
+// The cost: a new proxy that refuses a route answers 404 on its listener, and is ready all the same (a refusal ends Envoy's
+// wait); one whose route names a cluster that it refuses gets no such route at all, and is not ready (its listener waits,
+// ConfigSource.initial_fetch_timeout: for ever) until the cluster is mended. A client that never subscribes to
 // clusters gets no routes, one that never subscribes to listeners keeps its clusters.
 import {
   ADS_TYPE_URLS,

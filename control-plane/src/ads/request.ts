@@ -1,5 +1,5 @@
 import type { DeltaDiscoveryRequest } from "@hedgerow/proto/envoy/service/discovery/v3/discovery";
-import { cutText } from "./text.ts";
+import { cutText } from "../text.ts";
 
 /** What a session needs of a DeltaDiscoveryRequest, within limits. */
 export interface AdsRequest {

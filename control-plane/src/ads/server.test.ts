@@ -24,19 +24,24 @@ let ads: AdsServer;
 let server: Server;
 let address: string;
 let nowMs: number;
+let notAfterMs: number;
 let lines: string[];
+let counted: string[];
 const clients: AdsClient[] = [];
 
 beforeEach(async () => {
   nowMs = 1_000_000;
+  notAfterMs = Number.POSITIVE_INFINITY;
   lines = [];
+  counted = [];
   ads = new AdsServer({
     // The certificate's part is ca's; here the peer says who it is.
     identify: ({ metadata }) => {
       const [peer] = metadata.get("peer");
-      return typeof peer === "string" ? { nodeId: peer, spiffeId: `spiffe://test/${peer}` } : undefined;
+      return typeof peer === "string" ? { nodeId: peer, spiffeId: `spiffe://test/${peer}`, notAfterMs } : undefined;
     },
     now: () => nowMs,
+    counted: (typeUrl, event) => void counted.push(`${event} ${typeUrl.replace(/^.*\./, "")}`),
     logger: createLogger("debug", { write: (line: string) => void lines.push(line) }),
   });
   server = new Server(adsServerOptions);
@@ -107,6 +112,19 @@ describe("ADS over a socket", () => {
     client.subscribe({ typeUrl: LISTENER_TYPE_URL });
     expect(await client.take()).toMatchObject({ typeUrl: LISTENER_TYPE_URL });
     expect(client.pending).toBe(0);
+    await vi.waitFor(() =>
+      expect(counted).toEqual(["pushed Cluster", "rejected Cluster", "pushed Listener", "acknowledged Listener"]),
+    );
+  });
+
+  test("a stream ends with the certificate that it began with", async () => {
+    notAfterMs = nowMs + 50;
+    ads.publish(snapshots(NODE, cluster("a")));
+    const client = connect().subscribe({ typeUrl: CLUSTER_TYPE_URL });
+    await client.take();
+    nowMs = notAfterMs;
+    expect(await client.ended).toMatchObject({ code: status.UNAUTHENTICATED });
+    expect(stateOf(NODE)?.connected).toBe(false);
   });
 
   test("a stale nonce is ignored; snapshots during a push merge into one", async () => {

@@ -6,13 +6,15 @@ import type { MeshSnapshot, NodeId } from "../snapshot/snapshot.ts";
 import { Departed } from "./departed.ts";
 import { Pacer } from "./pacer.ts";
 import type { ProxyState } from "./proxy-state.ts";
-import { type AdsCall, AdsStream, type PeerIdentity } from "./stream.ts";
+import { type AdsCall, type AdsEvent, AdsStream, type PeerIdentity } from "./stream.ts";
 
 export interface AdsServerOptions {
   /** Who the peer is, from its certificate; undefined for a peer that may not have configuration. */
   identify(call: AdsCall): PeerIdentity | undefined;
   /** Unix ms. */
   now(): number;
+  /** Told of every response, ACK and NACK, for metrics. A type URL may be whatever a proxy asked for. */
+  counted(typeUrl: string, event: AdsEvent): void;
   readonly logger: Logger;
 }
 
@@ -38,7 +40,7 @@ const COALESCE_MS = 20;
  *
  * A node that no snapshot has yet waits; a node that a later snapshot leaves out keeps what it runs.
  *
- * Status of a stream that we end: UNAUTHENTICATED (identify says nobody), PERMISSION_DENIED (node id of another),
+ * Status of a stream that we end: UNAUTHENTICATED (identify says nobody, the certificate has ended), PERMISSION_DENIED (node id of another),
  * INVALID_ARGUMENT (first request without node, limits of a request), RESOURCE_EXHAUSTED (too many names tracked),
  * DEADLINE_EXCEEDED (no first request in 10 s, a response not taken in 30 s), ABORTED (newer stream), UNAVAILABLE (closing).
  */
@@ -122,6 +124,7 @@ export class AdsServer {
       pacer: this.#pacer,
       logger: this.#logger,
       now: () => this.#options.now(),
+      counted: (typeUrl, event) => this.#options.counted(typeUrl, event),
       opened: (opened) => this.#opened(opened),
       changed: () => this.#notify(),
       closed: (closed) => this.#closed(closed),

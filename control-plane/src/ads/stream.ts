@@ -5,6 +5,7 @@ import type {
   DeltaDiscoveryRequest,
   DeltaDiscoveryResponseSchema,
 } from "@hedgerow/proto/envoy/service/discovery/v3/discovery";
+import { whenExpired } from "../ca/expiry.ts";
 import type { Logger } from "../logger.ts";
 import type { NodeId, ProxySnapshot } from "../snapshot/snapshot.ts";
 import { encodeResponse } from "./encode.ts";
@@ -22,7 +23,11 @@ export type AdsCall = ServerDuplexStream<
 export interface PeerIdentity {
   readonly spiffeId: string;
   readonly nodeId: NodeId;
+  /** When the certificate ends, and the stream with it, Unix ms. */
+  readonly notAfterMs: number;
 }
+
+export type AdsEvent = "pushed" | "acknowledged" | "rejected";
 
 export interface StreamOwner {
   readonly pacer: Pacer;
@@ -30,6 +35,8 @@ export interface StreamOwner {
   now(): number;
   /** The first request was accepted: the stream now speaks for its node. */
   opened(stream: AdsStream): void;
+  /** Something went out on a stream, or was answered; for metrics. */
+  counted(typeUrl: string, event: AdsEvent): void;
   /** Its state changed. */
   changed(): void;
   /** It has ended, or is about to. Called once. */
@@ -53,6 +60,7 @@ export class AdsStream {
   #isOpen = false;
   #isClosed = false;
   #timer: NodeJS.Timeout | undefined;
+  readonly #forgetExpiry: () => void;
 
   constructor(call: AdsCall, peer: PeerIdentity, owner: StreamOwner) {
     this.peer = peer;
@@ -61,6 +69,12 @@ export class AdsStream {
     this.#logger = owner.logger.child({ node_id: peer.nodeId });
     this.#connectedAtMs = owner.now();
     this.#watch(FIRST_REQUEST_MS, "no request came");
+    // Agents come with a new certificate long before.
+    this.#forgetExpiry = whenExpired(
+      peer.notAfterMs,
+      () => owner.now(),
+      () => this.end(status.UNAUTHENTICATED, "the SVID has expired"),
+    );
     call.on("data", (message: DeltaDiscoveryRequest) => this.#receive(message));
     // The peer closed its side, reset the stream, or is gone.
     call.on("end", () => {
@@ -148,6 +162,7 @@ export class AdsStream {
         break;
       case "acknowledged":
         this.#logger.debug({ type_url: effect.typeUrl, nonce: effect.nonce }, "Response acknowledged");
+        this.#owner.counted(effect.typeUrl, effect.kind);
         this.#owner.changed();
         break;
       case "rejected":
@@ -155,6 +170,7 @@ export class AdsStream {
           { type_url: effect.typeUrl, nonce: effect.nonce, resources: effect.blamed, error_message: effect.message },
           "Response rejected",
         );
+        this.#owner.counted(effect.typeUrl, effect.kind);
         this.#owner.changed();
         break;
       case "refuse":
@@ -173,6 +189,7 @@ export class AdsStream {
       { type_url: typeUrl, nonce, resources: resources.length, removed: removed.length },
       "Response sent",
     );
+    this.#owner.counted(typeUrl, "pushed");
     this.#watch(WRITE_MS, "a response was not taken");
     // Written means taken by the connection: a proxy that does not read stops here, with one response.
     this.#call.write(new EncodedMessage(encodeResponse(effect, nonce, this.#versionInfo)), () => {
@@ -195,6 +212,7 @@ export class AdsStream {
     if (this.#isClosed) return false;
     this.#isClosed = true;
     clearTimeout(this.#timer);
+    this.#forgetExpiry();
     if (this.#isOpen) this.#logger.info("Proxy disconnected");
     this.#owner.closed(this);
     return true;

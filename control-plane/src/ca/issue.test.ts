@@ -124,30 +124,42 @@ describe("the peer that a certificate names", () => {
   const der = (issued: { chain: readonly Uint8Array[] }) => issued.chain[0] ?? new Uint8Array();
 
   test("is what was issued", () => {
-    expect(peerFromCertificate("bank.example", der(authority.issueWorkload(identity, spki(), HOUR_MS)))).toEqual({
+    expect(
+      peerFromCertificate("bank.example", der(authority.issueWorkload(identity, spki(), HOUR_MS)), Date.now()),
+    ).toMatchObject({
       kind: "workload",
       spiffeId: "spiffe://bank.example/ns/models/sa/digits",
       nodeId: "models/digits-a",
       region: "eu-west",
     });
-    expect(peerFromCertificate("bank.example", der(authority.issueAdmin("viewer", "ada", spki(), HOUR_MS)))).toEqual({
+    expect(
+      peerFromCertificate("bank.example", der(authority.issueAdmin("viewer", "ada", spki(), HOUR_MS)), Date.now()),
+    ).toMatchObject({
       kind: "admin",
       spiffeId: "spiffe://bank.example/admin/viewer/ada",
       role: "viewer",
       name: "ada",
     });
-    expect(peerFromCertificate("bank.example", der(authority.issueControlPlane(spki(), HOUR_MS)))?.kind).toBe(
-      "control-plane",
-    );
+    expect(
+      peerFromCertificate("bank.example", der(authority.issueControlPlane(spki(), HOUR_MS)), Date.now())?.kind,
+    ).toBe("control-plane");
   });
 
   test("is nobody for another trust domain, a root and other bytes", () => {
     const leaf = der(authority.issueWorkload(identity, spki(), HOUR_MS));
-    expect(peerFromCertificate("bank.example.org", leaf)).toBeUndefined();
-    expect(peerFromCertificate("bank", leaf)).toBeUndefined();
-    expect(peerFromCertificate("bank.example", authority.trustBundle[0] ?? new Uint8Array())).toBeUndefined();
-    expect(peerFromCertificate("bank.example", new Uint8Array())).toBeUndefined();
-    expect(peerFromCertificate("bank.example", Buffer.from("3003020101", "hex"))).toBeUndefined();
+    expect(peerFromCertificate("bank.example.org", leaf, Date.now())).toBeUndefined();
+    expect(peerFromCertificate("bank", leaf, Date.now())).toBeUndefined();
+    expect(
+      peerFromCertificate("bank.example", authority.trustBundle[0] ?? new Uint8Array(), Date.now()),
+    ).toBeUndefined();
+    expect(peerFromCertificate("bank.example", new Uint8Array(), Date.now())).toBeUndefined();
+    expect(peerFromCertificate("bank.example", Buffer.from("3003020101", "hex"), Date.now())).toBeUndefined();
+  });
+
+  test("is nobody from the moment on at which it ends", () => {
+    const { chain, notAfterMs } = authority.issueWorkload(identity, spki(), HOUR_MS);
+    expect(peerFromCertificate("bank.example", der({ chain }), notAfterMs - 1)?.notAfterMs).toBe(notAfterMs);
+    expect(peerFromCertificate("bank.example", der({ chain }), notAfterMs)).toBeUndefined();
   });
 
   test("never throws, whatever byte is changed", () => {
@@ -155,7 +167,7 @@ describe("the peer that a certificate names", () => {
     for (let index = 0; index < leaf.length; index++) {
       const changed = Buffer.from(leaf);
       changed[index] = (changed[index] ?? 0) ^ (1 << (index % 8));
-      expect(() => peerFromCertificate("bank.example", changed)).not.toThrow();
+      expect(() => peerFromCertificate("bank.example", changed, Date.now())).not.toThrow();
     }
   });
 });

@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import { childrenOf, contentOf, decodeDer, isOid } from "./der.ts";
 import { type Peer, peerFromNames } from "./names.ts";
 import * as oids from "./oids.ts";
@@ -26,14 +27,29 @@ function childrenOfExtension(node: Parameters<typeof childrenOf>[0]) {
   return childrenOf(node) ?? [];
 }
 
+/** Whom a certificate names, and until when (Unix ms). */
+export type CertifiedPeer = Peer & { readonly notAfterMs: number };
+
 /**
- * Whom a certificate names, in DER as TLS received it; undefined when it names nobody of this trust domain. Its signature
- * and validity were TLS's to check.
+ * Whom a certificate names, in DER as TLS received it; undefined when it names nobody of this trust domain, or has expired:
+ * TLS looks at it only when a connection begins. Its signature was TLS's to check.
  */
-export function peerFromCertificate(trustDomain: string, der: Uint8Array): Peer | undefined {
+export function peerFromCertificate(trustDomain: string, der: Uint8Array, nowMs: number): CertifiedPeer | undefined {
   if (der.length > MAX_CERTIFICATE_BYTES) return undefined;
   const names = subjectAltNames(der);
-  return names === undefined ? undefined : peerFromNames(trustDomain, names);
+  const peer = names && peerFromNames(trustDomain, names);
+  if (peer === undefined) return undefined;
+  const notAfterMs = endOf(der);
+  return notAfterMs !== undefined && nowMs < notAfterMs ? { ...peer, notAfterMs } : undefined;
+}
+
+function endOf(der: Uint8Array): number | undefined {
+  try {
+    return new X509Certificate(der).validToDate.getTime();
+  } catch {
+    // Names that can be read make no certificate yet; a test changes bytes at will.
+    return undefined;
+  }
 }
 
 /** The trust domain whose root this is: its one URI SAN is a SPIFFE id without a path (SPIFFE X509-SVID section 3.2). */

@@ -179,7 +179,7 @@ describe("enrolment", () => {
 describe("renewal", () => {
   test("signs a new key for the identity that the connection proved", async () => {
     const { renew } = await started();
-    const svid = await renew(testWorkload(authority, "models/a", "digits", "eu"));
+    const svid = await renew(testWorkload(authority, "models/a", { region: "eu" }));
     expect(svid).toMatchObject({ spiffeId: "spiffe://bank.example/ns/models/sa/digits", nodeId: "models/a" });
   });
 
@@ -194,7 +194,7 @@ describe("renewal", () => {
   ])("is refused when %s", async (_, change, details) => {
     const { renew } = await started();
     change();
-    const files = testWorkload(authority, "models/a", "digits", "eu");
+    const files = testWorkload(authority, "models/a", { region: "eu" });
     await expect(renew(files)).rejects.toEqual(refused(status.FAILED_PRECONDITION, details));
   });
 
@@ -211,13 +211,13 @@ describe("renewal", () => {
 
   test("is refused for a request that is none, and limited for each node", async () => {
     const { renew } = await started();
-    const files = testWorkload(authority, "models/a", "digits", "eu");
+    const files = testWorkload(authority, "models/a", { region: "eu" });
     await expect(renew(files, Buffer.alloc(5000))).rejects.toEqual(refused(status.INVALID_ARGUMENT, /at most 4096/));
     const results = await Promise.allSettled(Array.from({ length: 12 }, () => renew(files)));
     expect(
       results.some((result) => result.status === "rejected" && result.reason.code === status.RESOURCE_EXHAUSTED),
     ).toBe(true);
     workloads.set("models/b", { ...identity, nodeId: "models/b" });
-    expect((await renew(testWorkload(authority, "models/b", "digits", "eu")))?.nodeId).toBe("models/b");
+    expect((await renew(testWorkload(authority, "models/b", { region: "eu" })))?.nodeId).toBe("models/b");
   });
 });

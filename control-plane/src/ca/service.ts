@@ -93,7 +93,7 @@ async function enroll(deps: IssuanceDeps, { token, csr }: EnrollRequest): Promis
 
 function renew(deps: IssuanceDeps, limit: RateLimit, call: ServerUnaryCall<RenewRequest, unknown>): Answer<Svid> {
   const { authority } = deps;
-  const peer = peerOfCall(authority.trustDomain, call);
+  const peer = peerOfCall(authority.trustDomain, call, deps.now());
   if (peer?.kind !== "workload")
     return refuse({ code: status.PERMISSION_DENIED, details: "the client certificate is no workload's SVID" });
   const { nodeId } = peer;

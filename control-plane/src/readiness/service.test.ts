@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Metadata, status } from "@grpc/grpc-js";
@@ -25,11 +25,11 @@ beforeEach(() => {
 });
 afterEach(() => open.disposeAsync());
 
-async function start(now: () => number = Date.now) {
+async function start({ now = () => performance.now(), wallClock = Date.now } = {}) {
   const readiness = await Readiness.open({ stateDir: dir, now, logger: pino({ enabled: false }), onChange: () => {} });
   open.use(readiness);
   const identity = open.use(new ServerIdentity(authority));
-  const services = [readiness.service("bank.example")];
+  const services = [readiness.service("bank.example", wallClock)];
   const server = open.use(await testServer(identity.grpcCredentials({ clientCertificate: true }), services));
   const report = (files = workload) => {
     const client = grpcClient(ReportService, server.address, channelCredentials(files.ca, files));
@@ -82,7 +82,7 @@ describe("reports", () => {
     ["half-closed", (call: { cancel(): void; end(): void }) => call.end()],
   ])("that are %s leave the workload ready for its grace, then it is not", async (_, stop) => {
     const clock = jumpingClock();
-    const { readiness, report } = await start(clock.now);
+    const { readiness, report } = await start(clock);
     const { call, answered } = report();
     call.write(ready);
     await eventually(() => expect(readiness.ready.size).toBe(1));
@@ -92,6 +92,30 @@ describe("reports", () => {
     expect(readiness.ready.size).toBe(1);
     await eventually(() => expect(readyOnDisk()).toEqual([]));
     expect(readiness.ready.size).toBe(0);
+  });
+
+  test("end with the certificate that the call began with", async () => {
+    const { readiness, report } = await start();
+    const { call, answered } = report(testWorkload(authority, "models/a", { lifetimeMs: 2_000 }));
+    call.write(ready);
+    await eventually(() => expect(readiness.ready.size).toBe(1));
+    await expect(answered).rejects.toMatchObject({ code: status.UNAUTHENTICATED });
+    // Its agent comes with a new one in its own time.
+    expect(readiness.ready.size).toBe(1);
+  });
+
+  test("are refused on a connection whose certificate has ended since", async () => {
+    const { report } = await start({ wallClock: () => Date.now() + 2 * 3_600_000 });
+    await expect(report().answered).rejects.toMatchObject({ code: status.PERMISSION_DENIED });
+  });
+
+  test("that come in a flood end their call, and cost the others nothing", async () => {
+    const { readiness, report } = await start();
+    const { call, answered } = report();
+    for (let count = 0; count < 30; count++) call.write({ ready: count % 2 === 0 });
+    await expect(answered).rejects.toMatchObject({ code: status.RESOURCE_EXHAUSTED });
+    report(testWorkload(authority, "models/b")).call.write(ready);
+    await eventually(() => expect(readiness.of("models/b")?.ready).toBe(true));
   });
 
   test("of people and of the control plane are refused", async () => {
@@ -111,15 +135,19 @@ describe("a restart", () => {
     writeFileSync(join(dir, "ready.json"), '["models/a","models/b"]', { mode: 0o600 });
     const clock = jumpingClock();
     clock.jumpAfterNextLook(RESTORED_GRACE_MS - 1_000);
-    const { readiness, report } = await start(clock.now);
+    const { readiness, report } = await start(clock);
     expect([...readiness.ready]).toEqual(["models/a", "models/b"]);
     report().call.write(ready);
     await eventually(() => expect(readyOnDisk()).toEqual(["models/a"]));
     expect(readiness.of("models/a")?.agentVersion).toBe("1.2.3");
   });
 
-  test("with an unreadable set starts with nobody ready", async () => {
-    writeFileSync(join(dir, "ready.json"), '["models/a"', { mode: 0o600 });
+  test.each([
+    ["is damaged", '["models/a"', 0o600],
+    ["others may write", '["models/a"]', 0o666],
+  ])("with a set that %s starts with nobody ready", async (_, text, mode) => {
+    writeFileSync(join(dir, "ready.json"), text);
+    chmodSync(join(dir, "ready.json"), mode);
     expect((await start()).readiness.ready.size).toBe(0);
   });
 });

@@ -1,4 +1,4 @@
-// Which workloads take traffic. Time is passed in (Unix ms).
+// Which workloads take traffic. Time is passed in (ms of a clock that only goes forward).
 import type { NodeId } from "../snapshot/snapshot.ts";
 
 /** An agent whose report call ended without a "not ready" keeps its endpoint this long. */
