@@ -17,7 +17,8 @@ import { Serving } from "./serving.ts";
 import type { NodeId } from "./snapshot/snapshot.ts";
 import { openDirectorySource } from "./source/directory-source.ts";
 import { LastGoodFile } from "./source/last-good-file.ts";
-import { openStateDir } from "./state-file.ts";
+import { openStateDir, removeLeftovers } from "./state-file.ts";
+import { StateLock } from "./state-lock.ts";
 import { describeProxies } from "./status/describe-proxies.ts";
 
 export interface ControlPlaneOptions {
@@ -85,8 +86,9 @@ export class ControlPlane implements AsyncDisposable {
     const { config, logger, now } = this.#options;
     const { stateDir } = config;
     await openStateDir(stateDir);
+    this.#owned.use(await StateLock.take(stateDir));
+    await removeLeftovers(stateDir);
     const admin = this.#adminDeps();
-    // First, because nobody else can have it: two control planes must not share a state directory.
     this.#owned.use(await AdminSocket.listen(admin, config.adminSocket));
     logger.info({ address: config.adminSocket, port_name: "admin-socket" }, "Listening");
     const metrics = this.#owned.use(

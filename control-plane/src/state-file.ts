@@ -1,8 +1,8 @@
 // Files under HEDGEROW_STATE: private, and whole at every point at which the process may be killed.
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
-import { type FileHandle, link, mkdir, open, rename, unlink } from "node:fs/promises";
-import { dirname } from "node:path";
+import { type FileHandle, link, mkdir, open, readdir, rename, rm, unlink } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { ControlPlaneError, systemCode } from "./errors.ts";
 
 const PRIVATE = 0o600;
@@ -23,6 +23,10 @@ async function writeAside(path: string, content: string): Promise<string> {
   try {
     await file.writeFile(content);
     await file.sync();
+  } catch (error) {
+    // A disk that is full must not be filled further by every attempt.
+    await rm(aside, { force: true });
+    throw error;
   } finally {
     await file.close();
   }
@@ -45,6 +49,12 @@ export async function openStateDir(path: string): Promise<void> {
   }
 }
 
+/** Removes what a process that was killed left beside its files. Only for whoever has the directory for itself. */
+export async function removeLeftovers(directory: string): Promise<void> {
+  for (const name of await readdir(directory))
+    if (/\.[0-9a-f]{12}\.tmp$/.test(name)) await rm(join(directory, name), { force: true });
+}
+
 /** Creates a 0600 file with this content, whole and on disk. False: it exists already, and was left as it is. */
 export async function createOnce(path: string, content: string): Promise<boolean> {
   const aside = await writeAside(path, content);
@@ -63,7 +73,12 @@ export async function createOnce(path: string, content: string): Promise<boolean
 /** Puts a 0600 file with this content in place of the old one: readers and crashes see one or the other. */
 export async function replaceFile(path: string, content: string): Promise<void> {
   const aside = await writeAside(path, content);
-  await rename(aside, path);
+  try {
+    await rename(aside, path);
+  } catch (error) {
+    await rm(aside, { force: true });
+    throw error;
+  }
   await syncDirectory(dirname(path));
 }
 

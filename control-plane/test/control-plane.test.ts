@@ -1,5 +1,6 @@
 import { createHash, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { fromBinary } from "@bufbuild/protobuf";
 import { status } from "@grpc/grpc-js";
 import { CLUSTER_TYPE_URL, ENDPOINT_TYPE_URL, LISTENER_TYPE_URL } from "@hedgerow/proto";
@@ -203,9 +204,9 @@ describe("a control plane", () => {
     using directory = digitsMesh();
     await using controlPlane = new ControlPlaneProcess(directory);
     await controlPlane.address("mesh");
-    await using second = new ControlPlaneProcess(directory);
+    await using second = new ControlPlaneProcess(directory, { HEDGEROW_ADMIN_SOCKET: join(directory.path, "a.sock") });
     expect(await second.exited()).toBe(1);
-    expect(await second.line(({ level }) => level === "fatal")).toMatchObject({ err: { code: "SOCKET_IN_USE" } });
+    expect(await second.line(({ level }) => level === "fatal")).toMatchObject({ err: { code: "STATE_IN_USE" } });
     expect((await controlPlane.admin.getVersion({})).trustDomain).toBe("bank.example");
   });
 });

@@ -87,6 +87,12 @@ beforeAll(async () => {
 });
 afterAll(() => stack.disposeAsync());
 
+test("an application's wishes about how Envoy is to treat a request are not heard", async () => {
+  const headers = { "x-envoy-upstream-rq-timeout-ms": "1", "x-envoy-retry-on": "5xx", "x-envoy-max-retries": "9" };
+  for (const forwarded of [{}, { "x-forwarded-for": "127.0.0.1" }])
+    expect((await call({ port: localPort, path: "/slow", headers: { ...headers, ...forwarded } })).status).toBe(200);
+});
+
 const apply = (snapshot: ReadonlyMap<string, ProxySnapshot>) => caller.update(proxyOf(snapshot, "branch/teller"));
 
 async function answersOf(count: number, options: Omit<Call, "port"> = {}): Promise<Readonly<Record<string, number>>> {
