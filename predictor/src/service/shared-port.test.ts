@@ -1,9 +1,10 @@
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import http from "node:http";
 import http2 from "node:http2";
 import { connect, type Socket } from "node:net";
 import { describe, expect, test } from "vitest";
-import { type Request, type Response, SharedPort } from "./shared-port.ts";
+import { type PortTimeouts, type Request, type Response, SharedPort } from "./shared-port.ts";
 
 const PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const EMPTY_SETTINGS = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]);
@@ -17,8 +18,9 @@ const sayVersion = (request: Request, response: Response) => {
 async function withPort(
   onRequest: (request: Request, response: Response) => void,
   body: (port: SharedPort, number: number) => Promise<void>,
+  timeouts?: PortTimeouts,
 ): Promise<void> {
-  await using port = new SharedPort(onRequest);
+  await using port = new SharedPort(onRequest, timeouts);
   const address = await port.listen({ host: "127.0.0.1", port: 0 });
   await body(port, Number(address.split(":")[1]));
 }
@@ -112,6 +114,60 @@ describe("which protocol a connection speaks", () => {
       socket.resume();
       expect(await once(socket, "close")).toEqual([false]);
     });
+  });
+});
+
+describe("who keeps the port waiting is closed", () => {
+  const patient = 60_000;
+  test.each<[string, Partial<PortTimeouts>, string, RegExp]>([
+    ["no first byte", { headersMs: 100 }, "", /^$/],
+    ["half a preface", { headersMs: 100 }, "PRI * HT", /^$/],
+    ["HTTP/1.1 headers without an end", { headersMs: 100 }, "POST / HTTP/1.1\r\nhost: a\r\n", /^HTTP\/1\.1 408 /],
+    [
+      "an HTTP/1.1 body without an end",
+      { headersMs: 100, requestMs: 200 },
+      "POST /silent HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\nab",
+      /^HTTP\/1\.1 408 /,
+    ],
+    ["HTTP/2 without a request", { idleMs: 100 }, `${PREFACE}${EMPTY_SETTINGS.toString("latin1")}`, /./],
+  ])("%s", async (_, timeouts, bytes, answer) => {
+    const onRequest = (request: Request, response: Response) => {
+      if (request.url !== "/silent") sayVersion(request, response);
+    };
+    await withPort(
+      onRequest,
+      async (__, port) => {
+        const socket = connect(port, "127.0.0.1");
+        socket.write(Buffer.from(bytes, "latin1"));
+        expect(await text(socket, /never/)).toMatch(answer);
+      },
+      { headersMs: patient, requestMs: patient, idleMs: patient, ...timeouts },
+    );
+  });
+});
+
+test("an HTTP/2 client that is gone without a goodbye holds nothing: the port drains", async () => {
+  await withPort(sayVersion, async (port, number) => {
+    const socket = connect(number, "127.0.0.1");
+    socket.write(Buffer.concat([Buffer.from(PREFACE), EMPTY_SETTINGS]));
+    await once(socket, "data");
+    socket.end();
+    socket.resume();
+    await once(socket, "close");
+    await port.drain();
+  });
+});
+
+test("the kernel asks after a silent peer whose machine may be gone", async () => {
+  await withPort(sayVersion, async (_, port) => {
+    const socket = connect(port, "127.0.0.1");
+    await once(socket, "connect");
+    expect(await (await fetch(`http://127.0.0.1:${port}`)).text()).toBe("1.1");
+    const hex = (number: number | undefined) => (number ?? 0).toString(16).toUpperCase().padStart(4, "0");
+    const row = new RegExp(`:${hex(port)} \\S+:${hex(socket.localPort)} 01 \\S+ (\\d\\d):`);
+    // A timer of kind 2 on an established connection with nothing to send (proc(5), tcp_diag(7)).
+    expect(row.exec(readFileSync("/proc/net/tcp", "utf8"))?.[1]).toBe("02");
+    socket.destroy();
   });
 });
 

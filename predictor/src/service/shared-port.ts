@@ -9,11 +9,20 @@ export type Response = http.ServerResponse | http2.Http2ServerResponse;
 
 // Source: RFC 9113, 3.4.
 const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
-/** For the first bytes, and for the headers of an HTTP/1.1 request. */
-const HEADERS_TIMEOUT_MS = 10_000;
-const REQUEST_TIMEOUT_MS = 60_000;
-/** Beyond the hour after which Envoy gives up an idle connection: the side that sends must be the side that closes. */
-const KEEP_ALIVE_TIMEOUT_MS = 61 * 60_000;
+/** How long a connection may keep us waiting, in milliseconds. */
+export interface PortTimeouts {
+  /** For its first bytes, and for the headers of an HTTP/1.1 request. */
+  readonly headersMs: number;
+  /** For an HTTP/1.1 request, its body included. */
+  readonly requestMs: number;
+  /** Between requests. */
+  readonly idleMs: number;
+}
+
+/** Idle: beyond the hour after which Envoy gives a connection up, because the side that sends must be the side that closes. */
+const TIMEOUTS: PortTimeouts = { headersMs: 10_000, requestMs: 60_000, idleMs: 61 * 60_000 };
+/** When the kernel begins to ask whether the machine of a silent peer is still there. */
+const PROBE_AFTER_MS = 60_000;
 /** The default of 64 KiB lets one image a round trip through. */
 const WINDOW_BYTES = 16 * 1024 * 1024;
 const MAX_CONCURRENT_STREAMS = 1000;
@@ -30,21 +39,26 @@ export class SharedPort implements AsyncDisposable {
   readonly #openHttp1 = new Set<http.ServerResponse>();
   #draining = false;
 
-  constructor(onRequest: (request: Request, response: Response) => void) {
+  constructor(onRequest: (request: Request, response: Response) => void, timeouts = TIMEOUTS) {
+    const { headersMs, requestMs, idleMs } = timeouts;
     this.#http2 = http2.createServer({
       settings: { initialWindowSize: WINDOW_BYTES, maxConcurrentStreams: MAX_CONCURRENT_STREAMS },
     });
     this.#http2.on("session", (session) => {
       session.setLocalWindowSize(WINDOW_BYTES);
+      session.setTimeout(idleMs, () => session.close());
       this.#sessions.add(session);
       session.once("close", () => this.#sessions.delete(session));
       if (this.#draining) session.close();
     });
     this.#http2.on("request", onRequest);
     this.#http1 = http.createServer({
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+      headersTimeout: headersMs,
+      requestTimeout: requestMs,
+      connectionsCheckingInterval: Math.ceil(headersMs / 2),
+      keepAliveTimeout: idleMs,
+      keepAlive: true,
+      keepAliveInitialDelay: PROBE_AFTER_MS,
     });
     this.#http1.on("request", (request, response) => {
       this.#openHttp1.add(response);
@@ -59,9 +73,12 @@ export class SharedPort implements AsyncDisposable {
     this.#http1.on("connection", (socket: Socket) => {
       this.#sockets.add(socket);
       socket.once("close", () => this.#sockets.delete(socket));
-      this.#decide(socket, (isHttp2) => {
-        if (isHttp2) this.#http2.emit("connection", socket);
-        else for (const listener of serveHttp1) listener.call(this.#http1, socket);
+      this.#decide(socket, headersMs, (isHttp2) => {
+        if (isHttp2) {
+          // HTTP/1.1 answers a client that has closed its half; HTTP/2 has nobody left to answer, and would keep the socket.
+          socket.allowHalfOpen = false;
+          this.#http2.emit("connection", socket);
+        } else for (const listener of serveHttp1) listener.call(this.#http1, socket);
       });
     });
   }
@@ -98,10 +115,10 @@ export class SharedPort implements AsyncDisposable {
     await drained;
   }
 
-  #decide(socket: Socket, serve: (isHttp2: boolean) => void): void {
+  #decide(socket: Socket, timeoutMs: number, serve: (isHttp2: boolean) => void): void {
     const seen: Buffer[] = [];
     let seenBytes = 0;
-    const timer = setTimeout(() => socket.destroy(), HEADERS_TIMEOUT_MS);
+    const timer = setTimeout(() => socket.destroy(), timeoutMs);
     const leave = () => {
       clearTimeout(timer);
       this.#undecided.delete(socket);
