@@ -1,9 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import http2 from "node:http2";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { create, toBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
 import {
   compressionGzip,
@@ -14,7 +16,7 @@ import {
 import { credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
 import { grpcClient } from "@hedgerow/proto";
 import { Health, HealthCheckResponse_ServingStatus as Status } from "@hedgerow/proto/grpc/health/v1/health";
-import { GRPCInferenceService } from "@hedgerow/proto/inference/grpc_predict_v2";
+import { GRPCInferenceService, ModelInferRequestSchema } from "@hedgerow/proto/inference/grpc_predict_v2";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Predictor } from "./predictor.ts";
 import { type Digit, heldBackDigits, PIXELS, rawPixels } from "./testing/held-back-digits.ts";
@@ -339,6 +341,24 @@ describe("a model that takes its time", () => {
     const error = await errorOf(connected.modelInfer(matrix(512), { timeoutMs: 20 }));
     expect(error.code).toBe(Code.DeadlineExceeded);
     expect((await connected.modelInfer(matrix(1))).outputs[0]?.shape).toEqual([1n, 1n]);
+  });
+
+  test("a caller who resets the stream, with whatever code, has canceled the call", async () => {
+    await using own = await runningPredictor({ modelsDir: directory });
+    const session = http2.connect(`http://${own.address}`);
+    const stream = session.request({
+      ":method": "POST",
+      ":path": "/inference.GRPCInferenceService/ModelInfer",
+      "content-type": "application/proto",
+    });
+    stream.on("error", () => {});
+    stream.end(toBinary(ModelInferRequestSchema, create(ModelInferRequestSchema, matrix(512))));
+    while (!(await metricsOf(own)).includes("hedgerow_predictor_workers_busy 1\n")) expect(stream.closed).toBe(false);
+    stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR);
+    const counted = /ModelInfer",code="(\w+)"/;
+    while (!counted.test(await metricsOf(own))) expect(own.address).toBeDefined();
+    expect(counted.exec(await metricsOf(own))?.[1]).toBe("canceled");
+    session.destroy();
   });
 
   test("a drain waits for the call that is computed", async () => {

@@ -34,7 +34,7 @@ export function callOutcome(metrics: Metrics, logger: Logger): Interceptor {
       count("ok");
       return response;
     } catch (thrown) {
-      const error = codedError(thrown);
+      const error = codedError(thrown, request.signal);
       if (error.code === Code.Internal)
         logger.error({ error: error.message, cause: error.cause, method: request.method.name }, "Call failed");
       count(codeName(error.code));
@@ -48,10 +48,14 @@ function codeName(code: Code): string {
   return Code[code].replace(/(?<=[a-z])[A-Z]/g, "_$&").toLowerCase();
 }
 
-function codedError(thrown: unknown): ConnectError {
-  if (thrown instanceof ConnectError) return thrown;
+function codedError(thrown: unknown, signal: AbortSignal): ConnectError {
+  if (thrown instanceof ConnectError) {
+    // Of a caller who resets the stream, Connect makes an error of whatever code the caller chose, `internal` too.
+    const reset = signal.aborted && thrown === signal.reason && thrown.code !== Code.DeadlineExceeded;
+    return reset ? new ConnectError("the caller left", Code.Canceled) : thrown;
+  }
   if (thrown instanceof PredictorError) return new ConnectError(thrown.message, CODES[thrown.code]);
-  // Connect aborts a call's signal with an error of its own, or without a reason where the caller left.
+  // Connect aborts a call's signal without a reason where the connection closed.
   if (thrown instanceof Error && thrown.name === "AbortError")
     return new ConnectError("the caller left", Code.Canceled);
   // What it says is for the log, not for the caller.

@@ -5,6 +5,7 @@ import { type ScanLimits, scanBinary } from "../decode/scan-binary.ts";
 import { scanJson } from "../decode/scan-json.ts";
 import type { ByteBudget } from "./byte-budget.ts";
 import { COMPRESSIONS, type Compression } from "./compression.ts";
+import { dropFarDeadline } from "./far-deadline.ts";
 
 export interface GuardOptions {
   readonly maxRequestBytes: number;
@@ -41,6 +42,7 @@ export function guardRequest(
   const json = type.includes("json");
   const framed = type.startsWith("application/grpc") || type.startsWith("application/connect+");
   const header = new Headers(request.header);
+  dropFarDeadline(header);
   const compression = compressionOf(header, framed);
   let takenBytes = 0;
   const take = (bytes: number) => {

@@ -21,21 +21,32 @@ export interface RpcHandlerOptions {
   readonly logger: Logger;
   /** After every call that an RPC's path took, with the values that its interceptors left. */
   readonly onClose: (method: string, values: ContextValues) => void;
+  readonly timeouts?: CallTimeouts;
+  /** Of all requests together. Full: `resource_exhausted`. Default: 64 of the largest size. */
+  readonly inFlightBytes?: number;
+}
+
+/** How long a caller may hold on to the server's memory, in milliseconds. */
+export interface CallTimeouts {
+  /** To send an HTTP/2 request's body, which node does not bound; over HTTP/1.1 it does. */
+  readonly bodyMs: number;
+  /** To take the answer, once it is there; a streaming one may last. */
+  readonly answerMs: number;
 }
 
 /** Tensors barely shrink, and gzip costs more than sending them; small JSON is not worth it either. */
 const COMPRESS_MIN_BYTES = 64 * 1024 * 1024;
-/** Requests of the largest size that may be in flight together. */
 const LARGEST_REQUESTS = 64;
-/** For an HTTP/2 request's body, which node does not bound; over HTTP/1.1 it does. */
-const BODY_TIMEOUT_MS = 60_000;
+/** Of what asks for a stream (a service's name, to watch its health): it is held for as long as the stream lasts. */
+const MAX_STREAM_REQUEST_BYTES = 4096;
+const TIMEOUTS: CallTimeouts = { bodyMs: 60_000, answerMs: 60_000 };
 
 /**
  * Connect, gRPC and gRPC-Web for node's servers. Connect's own adapter throws out of the request event (and so ends the
  * process) where a request has no Host or one that is no URL; it also decodes whatever the bytes claim.
  */
 export function rpcHandler(options: RpcHandlerOptions): (request: Request, response: Response) => void {
-  const { maxRequestBytes, logger } = options;
+  const { maxRequestBytes, logger, timeouts = TIMEOUTS } = options;
   const router = createConnectRouter({
     acceptCompression: [...COMPRESSIONS],
     compressMinBytes: COMPRESS_MIN_BYTES,
@@ -44,21 +55,26 @@ export function rpcHandler(options: RpcHandlerOptions): (request: Request, respo
   });
   options.routes(router);
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
-  const budget = new ByteBudget(maxRequestBytes * LARGEST_REQUESTS);
+  const budget = new ByteBudget(options.inFlightBytes ?? maxRequestBytes * LARGEST_REQUESTS);
 
   return (request, response) => {
-    closeUnread(request, response);
+    closeUnread(request, response, timeouts.bodyMs);
     const handler = handlers.get(request.url?.split("?", 1)[0] ?? "");
     if (handler === undefined) return refuse(request, response, 404);
     const values = createContextValues();
     response.once("close", () => options.onClose(handler.method.name, values));
     const universal = universalRequest(request, response, values);
     if (universal === undefined) return refuse(request, response, 400);
-    const guarded = guardRequest(universal, handler.method.input, { maxRequestBytes, budget });
+    const isUnary = handler.method.methodKind === "unary";
+    const guarded = guardRequest(universal, handler.method.input, {
+      maxRequestBytes: isUnary ? maxRequestBytes : Math.min(maxRequestBytes, MAX_STREAM_REQUEST_BYTES),
+      budget,
+    });
     response.once("close", guarded.release);
     handler(guarded.request)
       .then((answer) => {
         closeAfterUnread(request, response);
+        if (isUnary) closeUntaken(response, timeouts.answerMs);
         return universalResponseToNodeResponse(answer, response);
       })
       .catch((error: unknown) => {
@@ -93,14 +109,20 @@ function closeAfterUnread(request: Request, response: Response): void {
 }
 
 /** Ends an HTTP/2 request whose body nobody reads to its end: after an early answer, or when it takes too long. */
-function closeUnread(request: Request, response: Response): void {
+function closeUnread(request: Request, response: Response, timeoutMs: number): void {
   if (!("stream" in request)) return;
   const { stream } = request;
-  const timer = setTimeout(() => stream.close(http2.constants.NGHTTP2_CANCEL), BODY_TIMEOUT_MS);
+  const timer = setTimeout(() => stream.close(http2.constants.NGHTTP2_CANCEL), timeoutMs);
   stream.once("end", () => clearTimeout(timer));
   stream.once("close", () => clearTimeout(timer));
   // Source: RFC 9113, 8.1.
   response.once("finish", () => {
     if (!stream.readableEnded) stream.close(http2.constants.NGHTTP2_NO_ERROR);
   });
+}
+
+/** Ends an answer that its caller does not read: until then it holds its memory, and its request's share of the budget. */
+function closeUntaken(response: Response, timeoutMs: number): void {
+  const timer = setTimeout(() => response.destroy(), timeoutMs);
+  response.once("close", () => clearTimeout(timer));
 }
