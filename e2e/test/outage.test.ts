@@ -74,4 +74,29 @@ describe("an outage", () => {
     await load.stop();
     expect(load.failures).toEqual([]);
   }, 120_000);
+
+  test("of an agent by SIGTERM fails no request, even where the control plane cannot tell anybody", async () => {
+    const { mesh: running, reader, digits } = mesh();
+    // Two predictors of version 1, so that there is always another one.
+    await editWeights(running, [1, 0]);
+    const load = new Load(predictorClient(reader.localPort), digits);
+    await until("some answers", 10_000, () => load.answered > 50);
+    const { pid } = running.controlPlane;
+    if (pid === undefined) throw new Error("no control plane");
+    const pair = running.predictors.filter(({ version }) => version === "1");
+    for (const { agent } of pair) {
+      process.kill(pid, "SIGSTOP");
+      await agent.stop();
+      process.kill(pid, "SIGCONT");
+      agent.start();
+      await running.ready();
+    }
+    for (const { agent } of pair) {
+      await agent.stop();
+      agent.start();
+      await running.ready();
+    }
+    await load.stop();
+    expect(load.failures).toEqual([]);
+  }, 120_000);
 });

@@ -42,6 +42,11 @@ export class EnvoyAdmin {
     await this.#call("POST", "/drain_listeners?graceful");
   }
 
+  /** Listeners accept no more; connections that are open live on. */
+  async closeListeners(): Promise<void> {
+    await this.#call("POST", "/drain_listeners");
+  }
+
   async #call(method: "GET" | "POST", path: string): Promise<{ statusCode: number; body: string }> {
     const { promise, resolve, reject } = Promise.withResolvers<{ statusCode: number; body: string }>();
     const call = request(

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { backoffMs } from "../backoff.ts";
 import { messageOf } from "../errors.ts";
 import type { Logger } from "../logger.ts";
+import { pause } from "../pause.ts";
 import type { EnvoyAdmin } from "./admin.ts";
 import { findByOption, runsWith } from "./proc.ts";
 
@@ -19,6 +20,8 @@ const WATCH_MS = 500;
 const TERMINATE_MS = 5_000;
 /** Callers need a moment to hear that this endpoint is gone; until then even an idle Envoy may be called. */
 const LEAST_DRAIN_MS = 1_000;
+/** What requests get that came over a new connection while the others drained. */
+const LAST_REQUESTS_MS = 1_000;
 /** How long connections of an Envoy with an outdated bootstrap may finish. */
 const REPLACE_DRAIN_MS = 5_000;
 
@@ -126,18 +129,29 @@ export class EnvoyProcess {
     await this.#removePid();
   }
 
-  /** Asks every peer to leave and waits until they have, at most `limitMs`. This Envoy is not adopted any more. */
+  /**
+   * Asks every peer to leave and waits until they have, at most `limitMs`; then takes no new connections and lets the
+   * requests that came meanwhile finish, a second more at most. A caller that has not heard that this endpoint is gone, as
+   * when the control plane is away, connects again whenever it is asked to leave: refused, it tries another endpoint.
+   * This Envoy is not adopted any more.
+   */
   async drain(limitMs: number): Promise<void> {
     const deadlineMs = performance.now() + limitMs;
     try {
       await this.#removePid();
       await this.#admin.drainListeners();
       await sleep(Math.min(LEAST_DRAIN_MS, limitMs));
-      while (performance.now() < deadlineMs && (await this.#admin.activeConnections()) > 0) await sleep(100);
+      await this.#peersLeave(deadlineMs);
+      await this.#admin.closeListeners();
+      await this.#peersLeave(performance.now() + LAST_REQUESTS_MS);
     } catch (error) {
       // An Envoy that does not answer has nothing left to drain politely.
       this.#logger.warn({ error: messageOf(error) }, "Could not drain Envoy");
     }
+  }
+
+  async #peersLeave(deadlineMs: number): Promise<void> {
+    while ((await this.#admin.activeConnections()) > 0 && performance.now() < deadlineMs) await sleep(100);
   }
 
   /**
@@ -242,13 +256,5 @@ function signalProcess(pid: number, name: "SIGTERM" | "SIGKILL"): void {
     process.kill(pid, name);
   } catch {
     // It ended by itself in the meantime.
-  }
-}
-
-async function pause(delayMs: number, signal: AbortSignal): Promise<void> {
-  try {
-    await sleep(delayMs, undefined, { signal });
-  } catch {
-    // Woken early: the caller looks for itself.
   }
 }

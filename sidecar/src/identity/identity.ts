@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
-import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf, SidecarError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
+import { pause } from "../pause.ts";
 import type { CaClient } from "./ca-client.ts";
 import { nextStep, renewAtMs, retryDelayMs } from "./renewal.ts";
 import type { Svid } from "./svid.ts";
@@ -140,11 +140,7 @@ export class Identity {
     while (!signal.aborted) {
       const leftMs = dueMs - this.#now();
       if (leftMs <= 0) return true;
-      try {
-        await sleep(Math.min(leftMs, MAX_SLEEP_MS), undefined, { signal });
-      } catch {
-        // Aborted: the loop's condition says so.
-      }
+      await pause(Math.min(leftMs, MAX_SLEEP_MS), signal);
     }
     return false;
   }

@@ -1,8 +1,8 @@
 import { connect } from "node:net";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { WorkloadConfig } from "@hedgerow/proto/hedgerow/agent/v1/config";
 import type { EnvoyAdmin } from "../envoy/admin.ts";
 import type { Logger } from "../logger.ts";
+import { pause } from "../pause.ts";
 import { assess, type Observation, type Readiness, ReadinessTracker } from "./readiness.ts";
 
 const UNREADY_INTERVAL_MS = 1_000;
@@ -98,12 +98,4 @@ async function acceptsConnections(port: number): Promise<boolean> {
   const accepted = await promise;
   socket.destroy();
   return accepted;
-}
-
-async function pause(delayMs: number, signal: AbortSignal): Promise<void> {
-  try {
-    await sleep(delayMs, undefined, { signal });
-  } catch {
-    // Woken early: the loop looks for itself.
-  }
 }
