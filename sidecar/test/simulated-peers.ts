@@ -1,6 +1,6 @@
 // Envoy and a control plane as two state machines on either side of a RelaySession, over four queues in memory.
 import { CLUSTER_TYPE_URL, ENDPOINT_TYPE_URL } from "@hedgerow/proto";
-import type { EnvoyRequest, EnvoyResponse, UpstreamRequest, UpstreamResponse } from "../src/relay/delta-messages.ts";
+import type { DeltaRequest, DeltaResponse } from "../src/relay/delta-messages.ts";
 import { type Effects, RelaySession } from "../src/relay/session.ts";
 
 export const TYPES: readonly string[] = [CLUSTER_TYPE_URL, ENDPOINT_TYPE_URL];
@@ -35,7 +35,7 @@ export class SimulatedControlPlane {
     return [...this.#types.values()].every(({ inFlight }) => inFlight === undefined);
   }
 
-  receive(request: UpstreamRequest): void {
+  receive(request: DeltaRequest): void {
     if (!TYPES.includes(request.typeUrl)) return;
     let type = this.#types.get(request.typeUrl);
     if (type === undefined) {
@@ -66,8 +66,8 @@ export class SimulatedControlPlane {
   }
 
   /** Every push that is due. */
-  pushes(): UpstreamResponse[] {
-    const responses: UpstreamResponse[] = [];
+  pushes(): DeltaResponse[] {
+    const responses: DeltaResponse[] = [];
     for (const [typeUrl, type] of this.#types) {
       const content = this.content.get(typeUrl) ?? new Map<string, string>();
       if (type.inFlight !== undefined) continue;
@@ -111,7 +111,7 @@ export class SimulatedEnvoy {
   }
 
   /** First requests of a new stream. */
-  connect(): EnvoyRequest[] {
+  connect(): DeltaRequest[] {
     const requests = [{ ...empty(CLUSTER_TYPE_URL), initialVersions: Object.fromEntries(this.of(CLUSTER_TYPE_URL)) }];
     if (this.#assignments.size > 0) {
       requests.push({
@@ -123,7 +123,7 @@ export class SimulatedEnvoy {
     return requests;
   }
 
-  receive(response: EnvoyResponse): EnvoyRequest[] {
+  receive(response: DeltaResponse): DeltaRequest[] {
     const { typeUrl, nonce } = response;
     const running = this.of(typeUrl);
     const bad = response.resources.find(({ version }) => isBad(version));
@@ -141,7 +141,7 @@ export class SimulatedEnvoy {
     return requests;
   }
 
-  #follow(clusters: ReadonlyMap<string, string>): EnvoyRequest[] {
+  #follow(clusters: ReadonlyMap<string, string>): DeltaRequest[] {
     const subscribe = [...clusters.keys()].filter((name) => !this.#assignments.has(name));
     const unsubscribe = [...this.#assignments].filter((name) => !clusters.has(name));
     this.#assignments = new Set(clusters.keys());
@@ -151,7 +151,7 @@ export class SimulatedEnvoy {
   }
 }
 
-function empty(typeUrl: string): EnvoyRequest {
+function empty(typeUrl: string): DeltaRequest {
   return { typeUrl, subscribe: [], unsubscribe: [], initialVersions: {}, responseNonce: "", error: undefined };
 }
 
@@ -160,10 +160,10 @@ export class SimulatedWorld {
   readonly controlPlane: SimulatedControlPlane = new SimulatedControlPlane();
   readonly envoy: SimulatedEnvoy = new SimulatedEnvoy();
   #session = new RelaySession("shop/caller");
-  #toRelay: UpstreamResponse[] = [];
-  #toControlPlane: UpstreamRequest[] = [];
-  #toEnvoy: EnvoyResponse[] = [];
-  #fromEnvoy: EnvoyRequest[] = [];
+  #toRelay: DeltaResponse[] = [];
+  #toControlPlane: DeltaRequest[] = [];
+  #toEnvoy: DeltaResponse[] = [];
+  #fromEnvoy: DeltaRequest[] = [];
   upstreamUp = false;
   envoyUp = false;
 

@@ -59,6 +59,10 @@ export class AgentProcess implements AsyncDisposable {
     });
   }
 
+  get pid(): number {
+    return this.#child?.pid ?? 0;
+  }
+
   /** How it ended: `status N`, or the name of a signal. */
   get exited(): Promise<string> {
     return this.#exit;

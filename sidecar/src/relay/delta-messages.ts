@@ -7,42 +7,24 @@ export interface HeldResource {
   readonly encoded: Uint8Array;
 }
 
-/** A DeltaDiscoveryResponse of the control plane, resources still encoded. */
-export interface UpstreamResponse {
+/** A DeltaDiscoveryResponse, of the control plane or to Envoy, resources still encoded. */
+export interface DeltaResponse {
   readonly typeUrl: string;
   readonly nonce: string;
   readonly resources: readonly HeldResource[];
   readonly removed: readonly string[];
 }
 
-/** A DeltaDiscoveryRequest to the control plane, without its node. */
-export interface UpstreamRequest {
+/** A DeltaDiscoveryRequest, of Envoy or to the control plane, without its node. */
+export interface DeltaRequest {
   readonly typeUrl: string;
   readonly subscribe: readonly string[];
   readonly unsubscribe: readonly string[];
   readonly initialVersions: Readonly<Record<string, string>>;
   /** Empty unless this acknowledges or refuses a response. */
   readonly responseNonce: string;
-  /** Present on a NACK: Envoy's words, cut. */
+  /** Present on a NACK: Envoy's words; cut, to the control plane. */
   readonly error: string | undefined;
-}
-
-/** A DeltaDiscoveryRequest of Envoy. */
-export interface EnvoyRequest {
-  readonly typeUrl: string;
-  readonly subscribe: readonly string[];
-  readonly unsubscribe: readonly string[];
-  readonly initialVersions: Readonly<Record<string, string>>;
-  readonly responseNonce: string;
-  readonly error: string | undefined;
-}
-
-/** A DeltaDiscoveryResponse to Envoy. */
-export interface EnvoyResponse {
-  readonly typeUrl: string;
-  readonly nonce: string;
-  readonly resources: readonly HeldResource[];
-  readonly removed: readonly string[];
 }
 
 // Field numbers of envoy.service.discovery.v3.DeltaDiscoveryResponse.
@@ -52,7 +34,7 @@ const NONCE = 5;
 const REMOVED_RESOURCES = 6;
 
 /** The wire bytes of a DeltaDiscoveryResponse around resources that stay as they came. */
-export function encodeEnvoyResponse(response: EnvoyResponse): Uint8Array {
+export function encodeEnvoyResponse(response: DeltaResponse): Uint8Array {
   const writer = new BinaryWriter();
   for (const { encoded } of response.resources) writer.tag(RESOURCES, WireType.LengthDelimited).bytes(encoded);
   writer.tag(TYPE_URL, WireType.LengthDelimited).string(response.typeUrl);

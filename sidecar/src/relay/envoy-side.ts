@@ -1,4 +1,4 @@
-import type { EnvoyRequest, EnvoyResponse, HeldResource } from "./delta-messages.ts";
+import type { DeltaRequest, DeltaResponse, HeldResource } from "./delta-messages.ts";
 import { type TypeState, WILDCARD } from "./type-state.ts";
 
 interface Outstanding {
@@ -39,7 +39,7 @@ export class EnvoySide {
   }
 
   /** Takes a request in; `first` is true for the first of a stream, which brings what Envoy runs. */
-  receive(request: EnvoyRequest): { readonly first: boolean; readonly answer: EnvoyAnswer } {
+  receive(request: DeltaRequest): { readonly first: boolean; readonly answer: EnvoyAnswer } {
     const first = !this.#attached;
     if (first) this.#attach(request);
     const answer: EnvoyAnswer = first ? { kind: "none" } : this.#settle(request);
@@ -48,7 +48,7 @@ export class EnvoySide {
     return { first, answer };
   }
 
-  #attach(request: EnvoyRequest): void {
+  #attach(request: DeltaRequest): void {
     this.#attached = true;
     this.#wildcard = false;
     this.#names = new Set();
@@ -102,7 +102,7 @@ export class EnvoySide {
     for (const name of this.#state.names) if (!(this.#attached && this.#names.has(name))) this.#unsubscribe(name);
   }
 
-  #settle(request: EnvoyRequest): EnvoyAnswer {
+  #settle(request: DeltaRequest): EnvoyAnswer {
     if (request.responseNonce === "") return { kind: "none" };
     const outstanding = this.#outstanding;
     if (outstanding?.nonce !== request.responseNonce) return { kind: "stale" };
@@ -186,7 +186,7 @@ export class EnvoySide {
    * The next response for Envoy, at most one at a time. While upstream is away, a subscription to a name that nobody holds
    * is answered with "does not exist" once the control plane has ever answered for the type, so that warming ends.
    */
-  next(nonce: string, upstreamConnected: boolean): Omit<EnvoyResponse, "typeUrl"> | undefined {
+  next(nonce: string, upstreamConnected: boolean): Omit<DeltaResponse, "typeUrl"> | undefined {
     if (!this.#attached || this.#outstanding !== undefined) return undefined;
     const resources = this.#due();
     const removed = this.#state.suspects.any ? [] : this.#dueRemovals(upstreamConnected);

@@ -1,6 +1,6 @@
 import { CLUSTER_TYPE_URL, ENDPOINT_TYPE_URL, WORKLOAD_CONFIG_TYPE_URL } from "@hedgerow/proto";
 import type { WorkloadConfig } from "@hedgerow/proto/hedgerow/agent/v1/config";
-import type { EnvoyRequest, EnvoyResponse, UpstreamRequest, UpstreamResponse } from "./delta-messages.ts";
+import type { DeltaRequest, DeltaResponse } from "./delta-messages.ts";
 import { TypeRelay } from "./type-relay.ts";
 import { decodeWorkloadConfig } from "./workload-config.ts";
 
@@ -16,8 +16,8 @@ export type RelayEvent =
 
 /** What the edges must do after an input, in this order. */
 export interface Effects {
-  readonly toUpstream: readonly UpstreamRequest[];
-  readonly toEnvoy: readonly EnvoyResponse[];
+  readonly toUpstream: readonly DeltaRequest[];
+  readonly toEnvoy: readonly DeltaResponse[];
   readonly events: readonly RelayEvent[];
   /** The agent's own configuration, when it has just changed. */
   readonly workloadConfig: WorkloadConfig | undefined;
@@ -45,7 +45,7 @@ export class RelaySession {
   #upstreamConnected = false;
   #ownOpened = false;
   // The effects of the input under way.
-  #toUpstream: UpstreamRequest[] = [];
+  #toUpstream: DeltaRequest[] = [];
   #events: RelayEvent[] = [];
   #workloadConfig: WorkloadConfig | undefined;
   #resetUpstream: string | undefined;
@@ -74,7 +74,7 @@ export class RelaySession {
     return this.#effects();
   }
 
-  fromUpstream(response: UpstreamResponse): Effects {
+  fromUpstream(response: DeltaResponse): Effects {
     if (response.typeUrl === WORKLOAD_CONFIG_TYPE_URL) this.#takeOwn(response);
     // A type that nobody asked for has nobody to answer it.
     else if (this.#types.get(response.typeUrl)?.fromUpstream(response) === false) {
@@ -97,7 +97,7 @@ export class RelaySession {
     return this.#effects();
   }
 
-  fromEnvoy(request: EnvoyRequest): Effects {
+  fromEnvoy(request: DeltaRequest): Effects {
     const { typeUrl } = request;
     const type = this.#typeFor(typeUrl);
     if (type === undefined) {
@@ -139,7 +139,7 @@ export class RelaySession {
     return created;
   }
 
-  #takeOwn(response: UpstreamResponse): void {
+  #takeOwn(response: DeltaResponse): void {
     let error: string | undefined;
     for (const resource of response.resources) {
       if (resource.name !== this.#ownName) continue;
@@ -186,9 +186,9 @@ export class RelaySession {
     return effects;
   }
 
-  #collectForEnvoy(): EnvoyResponse[] {
+  #collectForEnvoy(): DeltaResponse[] {
     if (!this.#envoyConnected) return [];
-    const responses: EnvoyResponse[] = [];
+    const responses: DeltaResponse[] = [];
     for (const [typeUrl, type] of this.#types) {
       const response = type.nextForEnvoy(`${this.#envoyStreams}.${this.#nonces}`, this.#upstreamConnected);
       if (response === undefined) continue;
@@ -202,7 +202,7 @@ export class RelaySession {
   }
 }
 
-function ownRequest(): UpstreamRequest {
+function ownRequest(): DeltaRequest {
   return {
     typeUrl: WORKLOAD_CONFIG_TYPE_URL,
     subscribe: [],

@@ -1,5 +1,5 @@
 import { ENDPOINT_TYPE_URL } from "@hedgerow/proto";
-import type { EnvoyRequest, EnvoyResponse, UpstreamRequest, UpstreamResponse } from "./delta-messages.ts";
+import type { DeltaRequest, DeltaResponse } from "./delta-messages.ts";
 import { type EnvoyAnswer, EnvoySide } from "./envoy-side.ts";
 import { TypeState } from "./type-state.ts";
 import { UpstreamSide } from "./upstream-side.ts";
@@ -29,7 +29,7 @@ export class TypeRelay {
     this.#envoy.detach();
   }
 
-  fromEnvoy(request: EnvoyRequest): EnvoyAnswer {
+  fromEnvoy(request: DeltaRequest): EnvoyAnswer {
     const { first, answer } = this.#envoy.receive(request);
     // Envoy brings the versions of its assignments, but a cluster that was warming when the stream broke still waits.
     if (first && this.typeUrl === ENDPOINT_TYPE_URL) this.forceResend(this.#state.running.keys());
@@ -46,7 +46,7 @@ export class TypeRelay {
   }
 
   /** The next response for Envoy, if one is due. */
-  nextForEnvoy(nonce: string, upstreamConnected: boolean): EnvoyResponse | undefined {
+  nextForEnvoy(nonce: string, upstreamConnected: boolean): DeltaResponse | undefined {
     const response = this.#envoy.next(nonce, upstreamConnected);
     return response && { typeUrl: this.typeUrl, ...response };
   }
@@ -56,12 +56,12 @@ export class TypeRelay {
   }
 
   /** Takes a response in. False when upstream floods us and the stream should be reset. */
-  fromUpstream(response: UpstreamResponse): boolean {
+  fromUpstream(response: DeltaResponse): boolean {
     return this.#upstream.receive(response);
   }
 
   /** The next request for upstream, if one is due. Call until undefined. */
-  nextForUpstream(): UpstreamRequest | undefined {
+  nextForUpstream(): DeltaRequest | undefined {
     return this.#upstream.next();
   }
 }

@@ -1,4 +1,4 @@
-import type { UpstreamRequest, UpstreamResponse } from "./delta-messages.ts";
+import type { DeltaRequest, DeltaResponse } from "./delta-messages.ts";
 import type { EnvoySide } from "./envoy-side.ts";
 import { composeError } from "./rejection.ts";
 import type { Rejection } from "./suspects.ts";
@@ -44,7 +44,7 @@ export class UpstreamSide {
   }
 
   /** Takes a response in. False when upstream floods us and the stream should be reset. */
-  receive(response: UpstreamResponse): boolean {
+  receive(response: DeltaResponse): boolean {
     const { latest, absent, suspects, running } = this.#state;
     this.#state.answered = true;
     const versions = new Map<string, string>();
@@ -72,11 +72,11 @@ export class UpstreamSide {
   }
 
   /** The next request for upstream: a first subscription, a change of it, or an answer. Call until undefined. */
-  next(): UpstreamRequest | undefined {
+  next(): DeltaRequest | undefined {
     return this.#told === undefined ? this.#open() : (this.#changeSubscription(this.#told) ?? this.#answer());
   }
 
-  #open(): UpstreamRequest | undefined {
+  #open(): DeltaRequest | undefined {
     const { wildcard, names, accepted, running, latest } = this.#state;
     if (!wildcard && names.size === 0) return undefined;
     this.#told = { wildcard, names: new Set(names) };
@@ -92,7 +92,7 @@ export class UpstreamSide {
     return { ...this.#emptyRequest(), subscribe, initialVersions };
   }
 
-  #changeSubscription(told: Told): UpstreamRequest | undefined {
+  #changeSubscription(told: Told): DeltaRequest | undefined {
     const { wildcard, names } = this.#state;
     const subscribe = [...names].filter((name) => !told.names.has(name));
     const unsubscribe = [...told.names].filter((name) => !names.has(name));
@@ -103,7 +103,7 @@ export class UpstreamSide {
     return { ...this.#emptyRequest(), subscribe, unsubscribe };
   }
 
-  #answer(): UpstreamRequest | undefined {
+  #answer(): DeltaRequest | undefined {
     const push = this.#pushes[0];
     if (push === undefined) return undefined;
     const errors: string[] = [];
@@ -131,7 +131,7 @@ export class UpstreamSide {
     return this.#state.suspects.rejectionOf(name) ?? "open";
   }
 
-  #emptyRequest(): UpstreamRequest {
+  #emptyRequest(): DeltaRequest {
     return {
       typeUrl: this.#typeUrl,
       subscribe: [],

@@ -11,7 +11,7 @@ import {
 import { backoffMs } from "../backoff.ts";
 import { CONTROL_PLANE_CHANNEL } from "../identity/mesh-credentials.ts";
 import type { Logger } from "../logger.ts";
-import type { UpstreamRequest, UpstreamResponse } from "./delta-messages.ts";
+import type { DeltaRequest, DeltaResponse } from "./delta-messages.ts";
 
 const BACKOFF = { baseMs: 100, maxMs: 5_000 };
 
@@ -24,7 +24,7 @@ type Call = ClientDuplexStream<
 export interface UpstreamListener {
   /** A stream has been opened: it takes requests, though the control plane may yet turn out to be away. */
   readonly connected: () => void;
-  readonly received: (response: UpstreamResponse) => void;
+  readonly received: (response: DeltaResponse) => void;
   readonly disconnected: () => void;
 }
 
@@ -68,7 +68,7 @@ export class Upstream {
   }
 
   /** Sends on the open stream; the node goes with the first request. */
-  send(request: UpstreamRequest, node: MessageInitShape<typeof NodeSchema> | undefined): void {
+  send(request: DeltaRequest, node: MessageInitShape<typeof NodeSchema> | undefined): void {
     this.#call?.write({
       ...(node === undefined ? {} : { node }),
       typeUrl: request.typeUrl,
@@ -143,7 +143,7 @@ export class Upstream {
   }
 }
 
-function toUpstreamResponse(response: DeltaDiscoveryResponse): UpstreamResponse {
+function toUpstreamResponse(response: DeltaDiscoveryResponse): DeltaResponse {
   return {
     typeUrl: response.typeUrl,
     nonce: response.nonce,
