@@ -1,31 +1,6 @@
-import { runAgent } from "./agent.ts";
-import { parseConfig } from "./config.ts";
-import { messageOf, SidecarError } from "./errors.ts";
-import { createLogger } from "./logger.ts";
+import { reduceFootprint } from "./footprint.ts";
 
-/** Longer than the longest drain (10 min) and every bound after it: past this, something hangs. */
-const FORCED_EXIT_MS = 630_000;
-
-const config = parseConfig(process.env);
-if (!config.ok) {
-  for (const problem of config.problems) process.stderr.write(`${problem}\n`);
-  process.exitCode = 2;
-} else {
-  const logger = createLogger(config.value.logLevel);
-  const stopping = new AbortController();
-  for (const name of ["SIGTERM", "SIGINT"] as const) {
-    process.once(name, () => {
-      logger.info({ signal: name }, "Stopping");
-      stopping.abort();
-      setTimeout(() => process.exit(1), FORCED_EXIT_MS).unref();
-    });
-  }
-  try {
-    await runAgent(config.value, logger, stopping.signal);
-  } catch (error) {
-    const errorCode = error instanceof SidecarError ? error.code : undefined;
-    logger.fatal({ error: messageOf(error), error_code: errorCode }, "The agent cannot run");
-    process.exitCode = 1;
-    stopping.abort();
-  }
-}
+reduceFootprint();
+// Only now, so that what comes before stays small and quick.
+const { run } = await import("./run.ts");
+await run();
