@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -18,6 +18,11 @@ test("a directory is one's until it is given back, however long its path", async
   await first[Symbol.asyncDispose]();
   await using _second = await StateLock.take(state);
   expect(readdirSync(state)).toEqual(["lock.sock"]);
+});
+
+test("what else stands in its place is named by its own path", async () => {
+  writeFileSync(join(dir, "lock.sock"), "a file");
+  await expect(StateLock.take(dir)).rejects.toThrow(`${join(dir, "lock.sock")} is no socket`);
 });
 
 test("a directory that is not there is an error", async () => {

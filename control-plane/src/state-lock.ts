@@ -1,5 +1,6 @@
 import { type FileHandle, open, rm } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
+import { join } from "node:path";
 import { listenUnix } from "./admin/unix-socket.ts";
 import { ControlPlaneError } from "./errors.ts";
 
@@ -18,7 +19,7 @@ export class StateLock implements AsyncDisposable {
     this.#directory = directory;
   }
 
-  /** Error STATE_IN_USE: a living process has it. */
+  /** Errors: STATE_IN_USE (a living process has it), SOCKET_UNUSABLE (something else stands at lock.sock). */
   static async take(stateDir: string): Promise<StateLock> {
     const directory = await open(stateDir);
     // By way of the open directory: the path of a socket holds 108 bytes, that of a directory thousands.
@@ -29,9 +30,10 @@ export class StateLock implements AsyncDisposable {
       return new StateLock(server, path, directory);
     } catch (error) {
       await directory.close();
-      if (error instanceof ControlPlaneError && error.code === "SOCKET_IN_USE")
+      if (!(error instanceof ControlPlaneError)) throw error;
+      if (error.code === "SOCKET_IN_USE")
         throw new ControlPlaneError("STATE_IN_USE", `another control plane uses the state directory ${stateDir}`);
-      throw error;
+      throw new ControlPlaneError(error.code, error.message.replaceAll(path, join(stateDir, "lock.sock")));
     }
   }
 

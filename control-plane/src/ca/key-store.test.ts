@@ -33,7 +33,7 @@ describe("the key of the authority", () => {
   test("is created once, for its owner alone, and read again", async () => {
     const { root, trustDomain } = await create();
     expect(statSync(file()).mode & 0o777).toBe(0o600);
-    expect(readdirSync(dir)).toEqual(["ca.pem"]);
+    expect(readdirSync(dir).toSorted()).toEqual(["ca.pem", "root.pem"]);
     const again = await createKeyMaterial(dir, "other.example", Date.now());
     expect([again.root.fingerprint256, again.trustDomain]).toEqual([root.fingerprint256, trustDomain]);
   });
@@ -48,7 +48,22 @@ describe("the key of the authority", () => {
     expect(new Set(outputs.map(({ stdout }) => stdout))).toEqual(
       new Set([(await readKeyMaterial(dir))?.root.fingerprint256]),
     );
-    expect(readdirSync(dir)).toEqual(["ca.pem"]);
+    expect(readdirSync(dir).toSorted()).toEqual(["ca.pem", "root.pem"]);
+  });
+
+  test("that was lost is not replaced by another", async () => {
+    await create();
+    rmSync(file());
+    await expect(readKeyMaterial(dir)).rejects.toMatchObject({ code: "CA_KEY_MISSING" });
+    await expect(create()).rejects.toMatchObject({ code: "CA_KEY_MISSING" });
+    expect(readdirSync(dir)).toEqual(["root.pem"]);
+  });
+
+  test("of a state that knows no root yet gets one", async () => {
+    await create();
+    rmSync(join(dir, "root.pem"));
+    await readKeyMaterial(dir);
+    expect(readdirSync(dir).toSorted()).toEqual(["ca.pem", "root.pem"]);
   });
 
   test("in a file that others may open is refused", async () => {

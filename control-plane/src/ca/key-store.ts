@@ -1,4 +1,5 @@
-// The one place of the authority's key: STATE/ca.pem, created once and never replaced.
+// The one place of the authority's key: STATE/ca.pem, created once and never replaced. Its root stands in STATE/root.pem, too:
+// where that is and the key is not, the key was lost.
 import { createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes, sign, X509Certificate } from "node:crypto";
 import { join } from "node:path";
 import { ControlPlaneError, messageOf } from "../errors.ts";
@@ -17,6 +18,7 @@ const ROOT_LIFETIME_MS = 10 * 365 * 24 * 3_600_000;
 const MAX_FILE_BYTES = 16_384;
 
 const keyFile = (stateDir: string) => join(stateDir, "ca.pem");
+const rootFile = (stateDir: string) => join(stateDir, "root.pem");
 
 function parse(path: string, pem: string): KeyMaterial {
   const refuse = (why: string, cause?: unknown) =>
@@ -45,12 +47,23 @@ function parse(path: string, pem: string): KeyMaterial {
 
 /**
  * The authority of this state directory; undefined when it has none yet.
- * Errors: FILE_EXPOSED, FILE_TOO_LARGE, CA_KEY_CORRUPT.
+ * Errors: FILE_EXPOSED, FILE_TOO_LARGE, CA_KEY_CORRUPT, CA_KEY_MISSING (it had one).
  */
 export async function readKeyMaterial(stateDir: string): Promise<KeyMaterial | undefined> {
   const path = keyFile(stateDir);
+  // Looked for first, because it is made last.
+  const hadOne = (await readPrivateFile(rootFile(stateDir), MAX_FILE_BYTES)) !== undefined;
   const pem = await readPrivateFile(path, MAX_FILE_BYTES);
-  return pem === undefined ? undefined : parse(path, pem);
+  if (pem !== undefined) {
+    const material = parse(path, pem);
+    if (!hadOne) await createOnce(rootFile(stateDir), material.root.toString());
+    return material;
+  }
+  if (!hadOne) return undefined;
+  throw new ControlPlaneError(
+    "CA_KEY_MISSING",
+    `${path} is gone; restore it from a copy, or remove ${rootFile(stateDir)} for a new authority, which nobody trusts yet`,
+  );
 }
 
 /**
@@ -58,6 +71,8 @@ export async function readKeyMaterial(stateDir: string): Promise<KeyMaterial | u
  * Errors as of `readKeyMaterial`.
  */
 export async function createKeyMaterial(stateDir: string, trustDomain: string, nowMs: number): Promise<KeyMaterial> {
+  const present = await readKeyMaterial(stateDir);
+  if (present !== undefined) return present;
   const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "prime256v1" });
   const root = issueRoot(trustDomain, {
     publicKey: publicKey.export({ type: "spki", format: "der" }),
