@@ -40,11 +40,20 @@ interface Refusal {
   readonly details: string;
   readonly cause?: string;
   readonly nodeId?: NodeId;
+  /** One of a flood: not worth a line each. */
+  readonly isLimited?: true;
 }
 
 type Answer<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly refusal: Refusal };
 
 const refuse = (refusal: Refusal) => ({ ok: false, refusal }) as const;
+const limited = (what: string, nodeId?: NodeId) =>
+  refuse({
+    code: status.RESOURCE_EXHAUSTED,
+    details: `too many ${what}, try again in seconds`,
+    isLimited: true,
+    ...(nodeId === undefined ? {} : { nodeId }),
+  });
 
 // Before the token is checked, all that is known of a caller is its address; a fleet may start behind one.
 const ENROLL_LIMIT = { perSecond: 50, burst: 500, maxKeys: 10_000 };
@@ -97,8 +106,7 @@ function renew(deps: IssuanceDeps, limit: RateLimit, call: ServerUnaryCall<Renew
   if (peer?.kind !== "workload")
     return refuse({ code: status.PERMISSION_DENIED, details: "the client certificate is no workload's SVID" });
   const { nodeId } = peer;
-  if (!limit.take(nodeId, deps.now()))
-    return refuse({ code: status.RESOURCE_EXHAUSTED, details: "too many renewals, try again in seconds", nodeId });
+  if (!limit.take(nodeId, deps.now())) return limited("renewals", nodeId);
   const request = parseCsr(call.request.csr);
   if (!request.ok) return refuse({ code: status.INVALID_ARGUMENT, details: request.problem, nodeId });
   const workload = workloadOf(deps, nodeId);
@@ -118,8 +126,7 @@ export function enrollmentService(deps: IssuanceDeps): ReturnType<typeof grpcSer
   const limit = new RateLimit(ENROLL_LIMIT);
   const answer = async (call: ServerUnaryCall<EnrollRequest, unknown>) => {
     const address = call.getPeer().replace(/:[0-9]+$/, "");
-    if (!limit.take(address, deps.now()))
-      return refuse({ code: status.RESOURCE_EXHAUSTED, details: "too many enrolments, try again in seconds" });
+    if (!limit.take(address, deps.now())) return limited("enrolments");
     return await enroll(deps, call.request);
   };
   return grpcService(EnrollmentService, {
@@ -159,12 +166,12 @@ function respond(
         callback(null, { svid: outcome.value });
         return;
       }
-      const { code, details, cause, nodeId } = outcome.refusal;
-      logger.warn(
+      const { code, details, cause, nodeId, isLimited = false } = outcome.refusal;
+      logger[isLimited ? "debug" : "warn"](
         { method, node_id: nodeId, peer: call.getPeer(), grpc_status: status[code], details, cause },
         "Refused SVID",
       );
-      counted(method, code === status.RESOURCE_EXHAUSTED ? "limited" : "refused");
+      counted(method, isLimited ? "limited" : "refused");
       callback({ code, details });
     },
     (error: unknown) => {
