@@ -374,6 +374,17 @@ describe("the last good", () => {
     expect([...view.stale.keys()]).toEqual([key("a")]);
   });
 
+  test("stands while links that lead to one another make too many directories of a few", async () => {
+    await write("a.yaml", workload("a"));
+    const followed = await follow();
+    const names = ["a", "b", "c", "d", "e", "f", "g"];
+    for (const from of names) await mkdir(join(directory, from));
+    for (const from of names)
+      for (const to of names) if (from !== to) await symlink(join(directory, to), join(directory, from, to));
+    const view = await followed.until(({ problems }) => problems.length > 0);
+    expect([shown(view), view.problems[0]?.code]).toEqual([["a:a in a.yaml"], "too_large"]);
+  });
+
   test("stands while a link leads nowhere", async () => {
     await writeFile(join(root, "real.yaml"), workload("a"));
     await symlink("../real.yaml", join(directory, "a.yaml"));

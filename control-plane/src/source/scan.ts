@@ -9,6 +9,9 @@ const maxDepth = 16;
 /** Files of one mesh; beyond, the directory is surely not what was meant. */
 const maxFiles = 10_000;
 
+/** Directories of one mesh, by every path that leads to them: links may lead to the same one in very many ways. */
+const maxDirectories = 1_000;
+
 /** What a directory holds, without having read any of it. */
 export interface Listing {
   /** Path relative to the directory → signature, in the order of paths. */
@@ -48,6 +51,7 @@ export async function scan(root: string): Promise<Listing> {
   const directories = new Map<string, string>();
   const problems: Problem[] = [];
 
+  const isTooLarge = () => files.size > maxFiles || directories.size > maxDirectories;
   const visit = async (relative: string, ancestors: readonly string[]): Promise<void> => {
     const absolute = join(root, relative);
     let entries: Dirent[];
@@ -58,6 +62,7 @@ export async function scan(root: string): Promise<Listing> {
       if (ancestors.includes(identity) || ancestors.length >= maxDepth) return;
       entries = await readdir(absolute, { withFileTypes: true });
       directories.set(absolute, identity);
+      if (isTooLarge()) return;
       ancestors = [...ancestors, identity];
     } catch (error) {
       // A directory that was removed since its parent was listed is gone; only the root must exist.
@@ -72,13 +77,15 @@ export async function scan(root: string): Promise<Listing> {
       if (entry.isDirectory() || (isLink && (await isDirectory(join(root, path))))) await visit(path, ancestors);
       else if (/\.ya?ml$/.test(entry.name) && (entry.isFile() || isLink))
         files.set(path, await signatureOf(join(root, path)));
-      if (files.size > maxFiles) return;
+      if (isTooLarge()) return;
     }
   };
 
   await visit(".", []);
-  if (files.size > maxFiles)
-    problems.push(fileProblem(".", "too_large", `directory has more than ${maxFiles} manifest files`));
+  if (isTooLarge()) {
+    const message = `directory has more than ${maxFiles} manifest files or ${maxDirectories} directories`;
+    problems.push(fileProblem(".", "too_large", message));
+  }
   return { files, directories, problems };
 }
 
