@@ -34,13 +34,13 @@ export interface ControlPlaneOptions {
 
 const DEFAULT_SVID_LIFETIME_MS = 24 * 3_600_000;
 
-/** What `hedgerow status` shows of a control plane that waits. */
-const NO_MESH_CONFIG = {
+/** What `hedgerow status` shows where no MeshConfig is written. */
+const noMeshConfig = (consequence: string) => ({
   position: { file: ".", line: 0, column: 0 },
   field: "",
   code: "missing_mesh_config",
-  message: "no MeshConfig names the trust domain: nothing is served until one is written",
-};
+  message: `no MeshConfig is written: ${consequence}`,
+});
 
 /**
  * A running control plane. Before the first MeshConfig names the trust domain only the admin socket and the metrics are
@@ -130,7 +130,7 @@ export class ControlPlane implements AsyncDisposable {
         issuance: {
           spentTokens,
           workload: (nodeId) => this.#workloads.get(nodeId),
-          svidLifetimeMs: () => this.#meshConfig()?.spec.identity.lifetime ?? DEFAULT_SVID_LIFETIME_MS,
+          svidLifetimeMs: () => this.#serving?.publisher.meshConfig?.spec.identity.lifetime ?? DEFAULT_SVID_LIFETIME_MS,
           counted: (method, outcome) => this.#metrics.svids.add({ method, outcome }),
         },
         publishing: {
@@ -186,7 +186,7 @@ export class ControlPlane implements AsyncDisposable {
     this.#workloads = workloadIdentities(view.objects);
   }
 
-  /** The one in force; its trust domain may not be. */
+  /** The one that is written; its trust domain may not be in force. */
   #meshConfig() {
     return catalogOf(this.#view.objects).meshConfigs[0]?.manifest;
   }
@@ -194,6 +194,11 @@ export class ControlPlane implements AsyncDisposable {
   #unready(): string | undefined {
     if (this.#closed) return "the control plane is shutting down";
     return this.#serving === undefined ? "no MeshConfig names the trust domain yet" : undefined;
+  }
+
+  #meshProblems() {
+    if (this.#serving === undefined) return [noMeshConfig("nothing is served until one names the trust domain")];
+    return this.#meshConfig() === undefined ? [noMeshConfig("what the last one said stays in force")] : [];
   }
 
   #proxies() {
@@ -213,7 +218,7 @@ export class ControlPlane implements AsyncDisposable {
       workload: (nodeId) => this.#workloads.get(nodeId),
       status: () => ({
         objects: [...(this.#serving?.status.read() ?? [])],
-        problems: [...this.#view.problems, ...(this.#serving === undefined ? [NO_MESH_CONFIG] : [])],
+        problems: [...this.#view.problems, ...this.#meshProblems()],
       }),
       proxies: () => ({ proxies: [...this.#proxies()] }),
       logger: this.#options.logger.child({ component: "admin" }),

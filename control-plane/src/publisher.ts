@@ -1,5 +1,5 @@
 // From what the manifests and the agents say to what every proxy runs.
-import type { ObjectKey, SourceObject } from "@hedgerow/manifest";
+import type { MeshConfig, ObjectKey, SourceObject } from "@hedgerow/manifest";
 import { objectKey, objectRef } from "@hedgerow/manifest";
 import type { AdsServer } from "./ads/server.ts";
 import type { LastGood, SourceView } from "./last-good/source-view.ts";
@@ -33,6 +33,7 @@ export class Publisher implements Disposable {
   #resolved: ReadonlyMap<ObjectKey, SourceObject>;
   #snapshot: MeshSnapshot = new Map();
   #findings: readonly Finding[] = [];
+  #meshConfig: MeshConfig | undefined;
   #scheduled: NodeJS.Immediate | undefined;
 
   constructor(deps: PublisherDeps) {
@@ -50,6 +51,11 @@ export class Publisher implements Disposable {
     return this.#findings;
   }
 
+  /** The MeshConfig in force. */
+  get meshConfig(): MeshConfig | undefined {
+    return this.#meshConfig;
+  }
+
   /** Something changed. What changes in one turn of the event loop makes one snapshot. */
   schedule(): void {
     this.#scheduled ??= setImmediate(() => {
@@ -62,7 +68,7 @@ export class Publisher implements Disposable {
     const { trustDomain, view, ready, ads, keepResolved, logger, counted } = this.#deps;
     const startMs = performance.now();
     try {
-      const { model, findings, resolved } = buildModel({
+      const { model, meshConfig, findings, resolved } = buildModel({
         objects: view().objects,
         ready: ready(),
         trustDomain,
@@ -80,6 +86,7 @@ export class Publisher implements Disposable {
       ads.publish(snapshot);
       this.#snapshot = snapshot;
       this.#resolved = resolved;
+      this.#meshConfig = meshConfig;
       keepResolved({ objects: [...resolved.values()], generations: new Map() });
       counted("published");
       const durationMs = Math.round(performance.now() - startMs);

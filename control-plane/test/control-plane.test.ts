@@ -1,5 +1,5 @@
 import { createHash, X509Certificate } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fromBinary } from "@bufbuild/protobuf";
 import { status } from "@grpc/grpc-js";
@@ -230,6 +230,23 @@ describe("the trust domain", () => {
     expect(await (await fetch(`http://${metrics}/metrics`)).text()).toContain(
       'hedgerow_svid_requests_total{method="enroll",outcome="issued"} 1\n',
     );
+  });
+
+  test("and the lifetime of SVIDs stay when the MeshConfig is gone, which the status says", async () => {
+    using directory = new ControlPlaneDirectory({
+      "mesh.yaml": meshConfig("bank.example", "1h"),
+      "workloads.yaml": workloads,
+    });
+    await using controlPlane = new ControlPlaneProcess(directory);
+    await controlPlane.address("mesh");
+    rmSync(join(directory.path, "manifests/mesh.yaml"));
+    await until("the problem", async () => {
+      const { problems } = await controlPlane.admin.getStatus({});
+      return problems.some(({ code }) => code === "missing_mesh_config") ? true : undefined;
+    });
+    using reader = await TestAgent.enroll(controlPlane, "apps/reader");
+    const { notBefore, notAfter } = reader.svid;
+    expect(Number(notAfter?.seconds) - Number(notBefore?.seconds)).toBeLessThan(3_700);
   });
 
   test("stays, whatever a later MeshConfig says, which is told on it", async () => {

@@ -51,6 +51,15 @@ spec: {trustDomain: ${TRUST_DOMAIN}, access: {default: ${setting}}}
 ---`;
 
 /** Which of the namespaces a, b and c get in at the workload's port, and by whose word. */
+test("the loss of the MeshConfig opens nothing that it closed", () => {
+  const yaml = workload("w") + service("s");
+  const before = build(parse(meshConfig("deny") + yaml));
+  const without = build(parse(yaml), { lastResolved: before.resolved });
+  expect(entries(without)).toEqual([]);
+  expect(without.meshConfig?.spec.access.default).toBe("deny");
+  expect(entries(build(parse(meshConfig("allow") + yaml), { lastResolved: without.resolved }))).toHaveLength(3);
+});
+
 function entries({ model }: Built, nodeId = "models/w"): readonly string[] {
   const access = model.workloads.get(nodeId)?.inbound[0]?.access ?? [];
   return ["a", "b", "c"].flatMap((namespace) => {

@@ -21,6 +21,8 @@ export interface ModelInput {
 
 export interface ModelResult {
   readonly model: Model;
+  /** The one in force: while none is written, the last one. Undefined where there never was any. */
+  readonly meshConfig: MeshConfig | undefined;
   readonly findings: readonly Finding[];
   /** For each object that others depend on, the last version whose references resolved. Keep it over restarts. */
   readonly resolved: ReadonlyMap<ObjectKey, SourceObject>;
@@ -29,7 +31,9 @@ export interface ModelResult {
 /** Resolves every reference of the manifests. What does not resolve is told in findings and never widens access. */
 export function buildModel({ objects, ready, trustDomain, lastResolved }: ModelInput): ModelResult {
   const catalog = catalogOf(objects);
-  const [meshConfig, ...otherMeshConfigs] = catalog.meshConfigs;
+  const [current, ...otherMeshConfigs] = catalog.meshConfigs;
+  // A mesh is not opened by the loss of the file that says `access.default: deny`.
+  const meshConfig = current ?? catalogOf([...lastResolved.values()]).meshConfigs[0];
   const routes = resolveRoutes(catalog.routes, lastResolved, catalog.services);
   const access = resolveAccess({
     policies: catalog.accessPolicies,
@@ -41,6 +45,7 @@ export function buildModel({ objects, ready, trustDomain, lastResolved }: ModelI
     trustDomain,
   });
   const resolved = new Map<ObjectKey, SourceObject>([...routes.resolved, ...access.resolved]);
+  if (meshConfig !== undefined) resolved.set(keyOf(meshConfig), meshConfig);
   const upstreamFindings: Finding[] = [];
   const workloads = catalog.workloads.map((workload): MeshWorkload => {
     const key = keyOf(workload);
@@ -67,13 +72,14 @@ export function buildModel({ objects, ready, trustDomain, lastResolved }: ModelI
     };
   });
   return {
+    meshConfig: meshConfig?.manifest,
     model: {
       trustDomain,
       workloads: new Map(workloads.map((workload) => [workload.nodeId, workload])),
       services: buildServices(catalog, routes.inForce, ready, trustDomain),
     },
     findings: [
-      ...meshConfigFindings(meshConfig, otherMeshConfigs, trustDomain),
+      ...meshConfigFindings(current, otherMeshConfigs, trustDomain),
       ...upstreamFindings,
       ...routes.findings,
       ...access.findings,

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { dnsSubdomain, durationMs, metadata } from "./fields.ts";
 
-/** Settings of the whole mesh: one object, named `mesh`. Defaults apply where it or a field is absent. */
+/** Settings of the whole mesh: one object, named `mesh`. Defaults apply where a field is absent; without it, the last one stays in force. */
 export const meshConfig = z.strictObject({
   apiVersion: z.literal("hedgerow.dev/v1alpha1"),
   kind: z.literal("MeshConfig"),
