@@ -67,7 +67,9 @@ describe("the Envoy of a run directory", () => {
     await until("replaced", () => third.envoy.pid !== undefined);
     expect(third.envoy.pid).not.toBe(pid);
     expect(readdirSync(directory).filter((name) => name.startsWith("envoy-bootstrap-"))).toHaveLength(1);
-    expect(readFileSync(join(directory, "envoy.pid"), "utf8")).toBe(`${third.envoy.pid}\n`);
+    const pidFile = join(directory, "envoy.pid");
+    await until("its process id is recorded", () => existsSync(pidFile));
+    expect(readFileSync(pidFile, "utf8")).toBe(`${third.envoy.pid}\n`);
     thirdLeaves.abort();
     await thirdRun;
     await third.envoy.stop();

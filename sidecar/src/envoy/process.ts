@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { closeSync, openSync } from "node:fs";
-import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { backoffMs } from "../backoff.ts";
@@ -205,7 +205,9 @@ export class EnvoyProcess {
     child.unref();
     this.#pid = child.pid;
     this.#logger.info({ pid: child.pid }, "Started Envoy");
-    await writeFile(join(this.#runDirectory, PID_FILE), `${child.pid}\n`, { mode: 0o600 });
+    const pidFile = join(this.#runDirectory, PID_FILE);
+    await writeFile(`${pidFile}.new`, `${child.pid}\n`, { mode: 0o600 });
+    await rename(`${pidFile}.new`, pidFile);
   }
 
   /** True once Envoy has ended, false when the signal came first. */
