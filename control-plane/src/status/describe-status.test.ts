@@ -170,6 +170,20 @@ describe("status", () => {
         "Unknown NotUsed: no proxy needs it",
       ],
     ],
+    [
+      "an object that gave way to another, and that no proxy needs, is not in effect",
+      {
+        findings: [
+          { object: fromRoute.object, path: [], condition: "Conflicted", reason: "Conflicted", message: "older" },
+        ],
+      },
+      [
+        "True Accepted: ",
+        "True ResolvedRefs: ",
+        "True Conflicted: mesh.yaml:9:1: older",
+        "Unknown NotUsed: no proxy needs it",
+      ],
+    ],
   ])("%s", (_name, input, conditions) => {
     const object = status(input).get(ROUTE);
     const types = ["Accepted", "ResolvedRefs", "Conflicted", "Programmed"];

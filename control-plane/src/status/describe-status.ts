@@ -94,7 +94,7 @@ function judge(
     bad: "True",
     reason: "NoConflicts",
   });
-  const isWrong = [accepted, resolved].some(({ status }) => status !== "True");
+  const isWrong = accepted.status !== "True" || resolved.status !== "True" || conflicted.status !== "False";
   return [accepted, resolved, conflicted, judgeProgrammed(object, programmed, isWrong)];
 }
 
