@@ -1,15 +1,16 @@
 // npm run demo: the whole mesh on this machine, on real digits. Ends with status 0 when every line is ✓.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { type Digit, heldBackDigits, PIXELS } from "../mesh/digits.ts";
+import { heldBackDigits } from "../mesh/digits.ts";
 import type { Mesh } from "../mesh/mesh.ts";
 import { startMesh } from "../mesh/start-mesh.ts";
 import { Screen } from "./screen.ts";
 import { showDigits, showEdit, showIdentities, showLatency, showRefusal } from "./steps.ts";
+import { sayWhatToTry } from "./try.ts";
 
 const cli = join(import.meta.dirname, "../../../cli/bin/hedgerow.js");
 
@@ -21,13 +22,6 @@ mesh and shows what it did.
   --keep   leave it running, and say what to try; Ctrl-C stops it
 `;
 
-/** A request that curl can send: the Connect protocol's JSON. */
-function requestJson(digit: Digit): string {
-  const pixels = Array.from(new Float32Array(digit.bytes.buffer));
-  const inputs = [{ name: "image", datatype: "FP32", shape: [1, PIXELS], contents: { fp32Contents: pixels } }];
-  return JSON.stringify({ modelName: "digits", inputs, outputs: [{ name: "label" }] });
-}
-
 class Interrupted extends Error {
   override name = "Interrupted";
 }
@@ -35,25 +29,6 @@ class Interrupted extends Error {
 /** Never resolves; rejects when the signal comes. */
 function aborted(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => signal.addEventListener("abort", () => reject(new Interrupted()), { once: true }));
-}
-
-async function keep(screen: Screen, mesh: Mesh, digit: Digit, stop: AbortSignal): Promise<void> {
-  const [reader] = mesh.callers;
-  if (reader === undefined) return;
-  const file = join(mesh.directory, "digit.json");
-  writeFileSync(file, requestJson(digit));
-  const url = `http://127.0.0.1:${reader.localPort}/inference.GRPCInferenceService`;
-  screen.heading("Try");
-  screen.say(`a digit (${digit.label}) by curl:
-  curl -s -H 'content-type: application/json' -d @${file} ${url}/ModelInfer
-the model's metadata by Python:
-  python3 -c "import urllib.request as u; print(u.urlopen(u.Request('${url}/ModelMetadata', b'{\\"name\\":\\"digits\\"}', {'content-type': 'application/json'})).read().decode())"
-what runs:
-  npx hedgerow status --socket ${mesh.directory}/state/admin.sock
-  npx hedgerow proxies --socket ${mesh.directory}/state/admin.sock
-a policy: edit a file in ${mesh.directory}/manifests and ask for the status again`);
-  screen.say("\nCtrl-C stops it.");
-  await aborted(stop);
 }
 
 async function show(screen: Screen, mesh: Mesh, keepRunning: boolean, stop: AbortSignal): Promise<void> {
@@ -71,15 +46,45 @@ async function show(screen: Screen, mesh: Mesh, keepRunning: boolean, stop: Abor
   screen.say("");
   const socket = join(mesh.directory, "state/admin.sock");
   spawnSync(process.execPath, [cli, "status", "--socket", socket], { stdio: "inherit" });
-  if (keepRunning) await keep(screen, mesh, digit, stop);
+  if (!keepRunning) return;
+  sayWhatToTry(screen, mesh, digit);
+  await aborted(stop);
 }
 
-/** 0 when every finding is right, 1 when one is not, 130 when it was interrupted. */
+interface Options {
+  readonly keep: boolean;
+  readonly help: boolean;
+}
+
+/** Undefined, and a line that says why, where the command line is wrong. */
+function parseOptions(): Options | undefined {
+  try {
+    const { values } = parseArgs({
+      options: { keep: { type: "boolean", default: false }, help: { type: "boolean", short: "h", default: false } },
+    });
+    return values;
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message.split(". ")[0] : String(error)}\n\n${help}`);
+    return undefined;
+  }
+}
+
+/** Aborts at the first signal; at the second, the process ends at once. */
+function onInterrupt(stop: () => void): void {
+  let asked = false;
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+    process.on(name, () => {
+      if (asked) process.exit(130);
+      asked = true;
+      stop();
+    });
+}
+
+/** 0 when every finding is right, 1 when one is not, 2 for a wrong command line, 130 when it was interrupted. */
 async function demo(): Promise<number> {
-  const { values } = parseArgs({
-    options: { keep: { type: "boolean", default: false }, help: { type: "boolean", short: "h" } },
-  });
-  if (values.help) {
+  const options = parseOptions();
+  if (options === undefined) return 2;
+  if (options.help) {
     console.log(help);
     return 0;
   }
@@ -87,25 +92,24 @@ async function demo(): Promise<number> {
   const directory = mkdtempSync(join(tmpdir(), "hedgerow-demo-"));
   const stopping = new AbortController();
   const { signal } = stopping;
-  const stop = (): void => {
+  onInterrupt(() => {
     screen.say("");
     screen.progress("stopping");
     stopping.abort(new Interrupted());
-  };
-  for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, stop);
+  });
   let kept = false;
   try {
-    screen.say("Hedgerow: three predictors and two callers, each with its own Envoy, and their control plane");
+    screen.say("Hedgerow: a control plane, 3 predictors and 2 callers, each with its own Envoy");
     const startedAt = performance.now();
     await using mesh = await startMesh({ directory, signal, progress: (step) => screen.progress(`starting ${step}`) });
     screen.progress(`ready after ${((performance.now() - startedAt) / 1000).toFixed(1)} s, sending digits`);
     screen.say("");
-    await Promise.race([show(screen, mesh, values.keep, signal), aborted(signal)]);
-    if (screen.failed === 0) return 0;
-    kept = true;
-    return 1;
+    await Promise.race([show(screen, mesh, options.keep, signal), aborted(signal)]);
+    kept = screen.failed > 0;
+    if (!kept) screen.say(`\nTo look around in it: npm run demo -- --keep; to build one by hand: docs/first-mesh.md`);
+    return kept ? 1 : 0;
   } catch (error) {
-    if (error instanceof Interrupted) return values.keep ? 0 : 130;
+    if (signal.aborted) return options.keep ? 0 : 130;
     kept = true;
     throw error;
   } finally {

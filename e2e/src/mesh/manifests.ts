@@ -28,6 +28,7 @@ metadata: {name: mesh}
 spec:
   trustDomain: ${trustDomain}
   identity: {lifetime: ${svidLifetime}}
+  access: {default: deny}
 `;
 
 const predictorFile = ({ name, version, port, appPort }: PredictorPlace): string => `apiVersion: hedgerow.dev/v1alpha1

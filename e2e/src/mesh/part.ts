@@ -5,6 +5,14 @@ import { join } from "node:path";
 const root = join(import.meta.dirname, "../../..");
 const killAfterMs = 20_000;
 
+const started = new Set<Part>();
+
+// The last resort, where whoever started a part dies before it could stop it: an agent that is asked to stop takes its
+// Envoy along.
+process.once("exit", () => {
+  for (const part of started) part.signal("SIGTERM");
+});
+
 /** A part of the mesh as its own process, as in production. Its output goes to a file, which outlives it. */
 export class Part implements AsyncDisposable {
   readonly name: string;
@@ -47,16 +55,21 @@ export class Part implements AsyncDisposable {
     });
     closeSync(log);
     this.#child = child;
-    this.#exited = new Promise((resolve) => {
+    started.add(this);
+    this.#exited = new Promise<string>((resolve) => {
       child.once("error", (error) => resolve(error.message));
       child.once("exit", (code, signal) => resolve(signal ?? `status ${code}`));
-    });
+    }).finally(() => started.delete(this));
+  }
+
+  signal(name: "SIGTERM" | "SIGKILL" | "SIGSTOP" | "SIGCONT"): void {
+    if (this.running) this.#child?.kill(name);
   }
 
   async stop(signal: "SIGTERM" | "SIGKILL" = "SIGTERM"): Promise<void> {
     if (!this.running) return;
-    this.#child?.kill(signal);
-    const forced = setTimeout(() => this.#child?.kill("SIGKILL"), killAfterMs);
+    this.signal(signal);
+    const forced = setTimeout(() => this.signal("SIGKILL"), killAfterMs);
     await this.#exited;
     clearTimeout(forced);
   }
