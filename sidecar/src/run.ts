@@ -20,7 +20,9 @@ export async function run(): Promise<void> {
   const logger = createLogger(config.value.logLevel);
   const stopping = new AbortController();
   for (const name of ["SIGTERM", "SIGINT"] as const) {
-    process.once(name, () => {
+    process.on(name, () => {
+      // A second one must not cut the drain short: it would leave Envoy behind.
+      if (stopping.signal.aborted) return;
       logger.info({ signal: name }, "Stopping");
       stopping.abort();
       setTimeout(() => process.exit(1), FORCED_EXIT_MS).unref();
