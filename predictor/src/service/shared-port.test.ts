@@ -154,7 +154,7 @@ test("an HTTP/2 client that is gone without a goodbye holds nothing: the port dr
     socket.end();
     socket.resume();
     await once(socket, "close");
-    await port.drain();
+    expect(await port.drain()).toBeUndefined();
   });
 });
 
