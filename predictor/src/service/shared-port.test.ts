@@ -219,6 +219,22 @@ describe("drain", () => {
     );
   });
 
+  test("HTTP/1.1: a request on an idle connection that crosses the news is answered, and the connection closed", async () => {
+    await withPort(sayVersion, async (port, number) => {
+      const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+      const get = async () => {
+        const [response] = (await once(http.get({ port: number, agent }), "response")) as [http.IncomingMessage];
+        await response.toArray();
+        return response.headers.connection;
+      };
+      expect(await get()).toBe("keep-alive");
+      const drained = port.drain();
+      expect(await get()).toBe("close");
+      await drained;
+      agent.destroy();
+    });
+  });
+
   test("who does not wait ends everything", async () => {
     const { promise: asked, resolve: ask } = Promise.withResolvers<Response>();
     await withPort(

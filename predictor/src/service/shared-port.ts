@@ -1,6 +1,7 @@
 import http from "node:http";
 import http2 from "node:http2";
-import type { AddressInfo, Socket } from "node:net";
+import { type AddressInfo, Server as NetServer, type Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { ListenAddress } from "../config.ts";
 
 /** What both of node's servers hand over. */
@@ -21,6 +22,8 @@ export interface PortTimeouts {
 
 /** Idle: beyond the hour after which Envoy gives a connection up, because the side that sends must be the side that closes. */
 const TIMEOUTS: PortTimeouts = { headersMs: 10_000, requestMs: 60_000, idleMs: 61 * 60_000 };
+/** What is idle is closed so long after a drain began: requests that were on their way arrive meanwhile. */
+const NOTICE_MS = 500;
 /** When the kernel begins to ask whether the machine of a silent peer is still there. */
 const PROBE_AFTER_MS = 60_000;
 /** The default of 64 KiB lets one image a round trip through. */
@@ -96,16 +99,19 @@ export class SharedPort implements AsyncDisposable {
 
   /**
    * Takes no new connection, tells every client (GOAWAY, `connection: close`), and resolves when the last connection has
-   * ended. Whoever can't wait disposes.
+   * ended. Idle ones may bring one more request first: HTTP/1.1 has no other word for "go". Whoever can't wait disposes.
    */
   async drain(): Promise<void> {
     this.#draining = true;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#http1.close(() => resolve());
-    for (const socket of this.#undecided) socket.destroy();
+    const { promise: ended, resolve } = Promise.withResolvers<void>();
+    // Without http.Server's own, which closes what is idle.
+    NetServer.prototype.close.call(this.#http1, () => resolve());
     for (const response of this.#openHttp1) if (!response.headersSent) response.setHeader("connection", "close");
     for (const session of this.#sessions) session.close();
-    await promise;
+    await Promise.race([ended, sleep(NOTICE_MS)]);
+    this.#http1.close();
+    for (const socket of this.#undecided) socket.destroy();
+    await ended;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
