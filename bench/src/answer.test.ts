@@ -17,10 +17,15 @@ const benches = [path, broken];
 async function said(...args: string[]) {
   const printed: string[] = [];
   const told: string[] = [];
-  const status = await answer(parseCommandLine(args, benches), benches, {
-    print: (text) => printed.push(text),
-    tell: (line) => told.push(line),
-  });
+  const status = await answer(
+    parseCommandLine(args, benches),
+    benches,
+    {
+      print: (text) => printed.push(text),
+      tell: (line) => told.push(line),
+    },
+    new AbortController().signal,
+  );
   return { status, printed: printed.join(""), told };
 }
 

@@ -9,7 +9,12 @@ export interface Output {
 }
 
 /** Does what was asked. Answers the exit status; throws what the benchmark throws. */
-export async function answer(request: Request, benches: readonly Bench[], { print, tell }: Output): Promise<0 | 2> {
+export async function answer(
+  request: Request,
+  benches: readonly Bench[],
+  { print, tell }: Output,
+  signal: AbortSignal,
+): Promise<0 | 2> {
   switch (request.kind) {
     case "list":
       tell(usage);
@@ -17,7 +22,7 @@ export async function answer(request: Request, benches: readonly Bench[], { prin
       return 0;
     case "run": {
       const { bench, quick, json } = request;
-      const result = await bench.run({ quick, log: (line) => tell(`${bench.name}: ${line}`) });
+      const result = await bench.run({ quick, log: (line) => tell(`${bench.name}: ${line}`), signal });
       print(formatTable(result.rows));
       if (json) print(`${JSON.stringify({ bench: bench.name, quick, ...result.json })}\n`);
       return 0;

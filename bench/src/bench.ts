@@ -12,6 +12,8 @@ export interface BenchOptions {
   readonly quick: boolean;
   /** Tells a person how far it is. */
   readonly log: (line: string) => void;
+  /** Gives up. */
+  readonly signal: AbortSignal;
 }
 
 /** A benchmark: one file in this folder, listed in benches.ts. */
