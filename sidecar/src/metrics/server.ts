@@ -6,6 +6,8 @@ import type { Readiness } from "../ready/readiness.ts";
 import { mergePages } from "./merge.ts";
 
 const APP_TIMEOUT_MS = 2_000;
+/** More than a page takes. Without a byte read or written for this long, twice at most, a connection ends. */
+const IDLE_MS = 3_000;
 const MAX_APP_BYTES = 8 * 1024 * 1024;
 
 /** HTTP for scrapers and probes: /metrics (agent, Envoy and application in one page), /readyz, /healthz. */
@@ -17,6 +19,8 @@ export class MetricsServer {
   readonly #readiness: () => Readiness;
   readonly #logger: Logger;
   readonly #server: Server;
+  /** The page that is being put together: however many ask meanwhile get the same one. */
+  #page: Promise<Buffer> | undefined;
 
   constructor(options: {
     readonly listen: { readonly host: string; readonly port: number };
@@ -39,6 +43,7 @@ export class MetricsServer {
         response.destroy();
       });
     });
+    this.#server.setTimeout(IDLE_MS);
   }
 
   /** Listens and returns the address, host:port. */
@@ -58,7 +63,8 @@ export class MetricsServer {
 
   async #route(url: string, response: ServerResponse): Promise<void> {
     const [path] = url.split("?", 1);
-    if (path === "/metrics") answer(response, 200, await this.#page(), "text/plain; version=0.0.4; charset=utf-8");
+    if (path === "/metrics")
+      answer(response, 200, await this.#currentPage(), "text/plain; version=0.0.4; charset=utf-8");
     else if (path === "/readyz") {
       const { ready, reason } = this.#readiness();
       answer(response, ready ? 200 : 503, ready ? "ready\n" : `not ready: ${reason}\n`);
@@ -66,14 +72,23 @@ export class MetricsServer {
     else answer(response, 404, "not found: try /metrics, /readyz or /healthz\n");
   }
 
-  async #page(): Promise<string> {
+  async #currentPage(): Promise<Buffer> {
+    this.#page ??= this.#compose();
+    try {
+      return await this.#page;
+    } finally {
+      this.#page = undefined;
+    }
+  }
+
+  async #compose(): Promise<Buffer> {
     const [envoy, app] = await Promise.all([
       this.#optional("envoy", this.#envoyPage),
       this.#optional("application", async () => await this.#appPage()),
     ]);
     const { text, dropped } = mergePages([this.#agentPage(), envoy, app]);
     if (dropped.length > 0) this.#logger.debug({ families: dropped }, "Dropped metric families of the same name");
-    return text;
+    return Buffer.from(text);
   }
 
   /** A source that does not answer leaves the others' metrics. */
@@ -101,6 +116,6 @@ export class MetricsServer {
   }
 }
 
-function answer(response: ServerResponse, statusCode: number, body: string, contentType = "text/plain"): void {
+function answer(response: ServerResponse, statusCode: number, body: string | Buffer, contentType = "text/plain"): void {
   response.writeHead(statusCode, { "content-type": contentType }).end(body);
 }
