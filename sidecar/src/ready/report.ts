@@ -8,12 +8,17 @@ import type { Logger } from "../logger.ts";
 import type { Readiness } from "./readiness.ts";
 
 const BACKOFF = { baseMs: 100, maxMs: 5_000 };
+/**
+ * An agent that has just started is not ready until it has looked, though the Envoy that it took over may serve: it says so
+ * only after this time, well within the grace period (15 s) that the control plane gives an agent that is gone.
+ */
+const KNOWS_AFTER_MS = 5_000;
 /** How long the last "not ready" may take on its way. */
 const FAREWELL_MS = 1_000;
 
 type Call = ClientWritableStream<MessageInitShape<typeof ReportRequestSchema> | EncodedMessage>;
 
-/** Keeps the control plane told whether this workload takes traffic: at once on every connection, then on every change. */
+/** Keeps the control plane told whether this workload takes traffic: on every connection and every change, once it is known. */
 export class Reporter {
   readonly #address: string;
   readonly #agentVersion: string;
@@ -27,6 +32,8 @@ export class Reporter {
   #retry: NodeJS.Timeout | undefined;
   #failures = 0;
   #stopped = false;
+  #knows = false;
+  readonly #knowing: NodeJS.Timeout;
 
   constructor(options: {
     /** host:port of the control plane's mesh port. */
@@ -39,6 +46,11 @@ export class Reporter {
     this.#agentVersion = options.agentVersion;
     this.#random = options.random;
     this.#logger = options.logger;
+    this.#knowing = setTimeout(() => {
+      this.#knows = true;
+      this.#send();
+    }, KNOWS_AFTER_MS);
+    this.#knowing.unref();
   }
 
   /** Connects, or connects again, with these credentials. */
@@ -50,12 +62,15 @@ export class Reporter {
 
   report(readiness: Readiness): void {
     this.#readiness = readiness;
+    this.#knows ||= readiness.ready;
     this.#send();
   }
 
   /** Says "not ready" a last time, waits for the control plane to have heard it, a second at most, and ends. */
   async stop(reason: string): Promise<void> {
     this.#stopped = true;
+    this.#knows = true;
+    clearTimeout(this.#knowing);
     clearTimeout(this.#retry);
     const call = this.#call;
     if (call !== undefined) {
@@ -95,7 +110,7 @@ export class Reporter {
   }
 
   #send(): void {
-    this.#call?.write({ ...this.#readiness, agentVersion: this.#agentVersion });
+    if (this.#knows) this.#call?.write({ ...this.#readiness, agentVersion: this.#agentVersion });
   }
 
   #close(): void {
