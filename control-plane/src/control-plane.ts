@@ -7,7 +7,7 @@ import type { WorkloadIdentity } from "./ca/names.ts";
 import { SpentTokens } from "./ca/spent-tokens.ts";
 import { workloadIdentities } from "./ca/workloads.ts";
 import type { Config } from "./config.ts";
-import { nothingGood, type SourceView } from "./last-good/source-view.ts";
+import { nothingGood, type SourceView, viewOf } from "./last-good/source-view.ts";
 import type { Logger } from "./logger.ts";
 import { MeshMetrics } from "./mesh-metrics.ts";
 import { MetricsServer } from "./metrics/server.ts";
@@ -50,7 +50,7 @@ export class ControlPlane implements AsyncDisposable {
   readonly #options: ControlPlaneOptions;
   readonly #metrics: MeshMetrics;
   readonly #owned = new AsyncDisposableStack();
-  #view: SourceView = { ...nothingGood, problems: [], stale: new Map() };
+  #view: SourceView = viewOf(nothingGood);
   #workloads: ReadonlyMap<NodeId, WorkloadIdentity> = new Map();
   #readiness: Readiness | undefined;
   #serving: Serving | undefined;

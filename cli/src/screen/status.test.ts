@@ -116,7 +116,7 @@ a.yaml: could not be read
 b.yaml:9:3: missing field
 b.yaml:10:2: unknown field
 
-! 1 of 1 object in effect; 3 problems in the source: what cannot be read keeps its last good version
+! 1 of 1 object in effect; 3 problems in the source: what was valid once keeps its last good version
 `);
   });
 });

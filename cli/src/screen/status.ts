@@ -43,7 +43,7 @@ function summary(status: StatusView, paint: Paint): string {
   const wrong =
     problems.length === 0
       ? ""
-      : `; ${count(problems.length, "problem")} in the source: what cannot be read keeps its last good version`;
+      : `; ${count(problems.length, "problem")} in the source: what was valid once keeps its last good version`;
   return `${paint("bad", "!")} ${effective} of ${count(objects.length, "object")} in effect${wrong}\n`;
 }
 

@@ -2,7 +2,7 @@ import { formatProblem, objectKey, objectRef, parseFile } from "@hedgerow/manife
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type FileState, mergeLastGood } from "./merge.ts";
-import { nothingGood, type SourceView } from "./source-view.ts";
+import { nothingGood, type SourceView, viewOf } from "./source-view.ts";
 
 function workload(name: string, port = 1, region = "a"): string {
   return `apiVersion: hedgerow.dev/v1alpha1
@@ -25,7 +25,7 @@ function state(file: string, text: string): FileState {
 
 /** Merges one state of the disk after another. */
 function follow(...steps: readonly Files[]): SourceView {
-  let view: SourceView = { ...nothingGood, problems: [], stale: new Map() };
+  let view: SourceView = viewOf(nothingGood);
   for (const files of steps)
     view = mergeLastGood(view, {
       files: Object.entries(files).map(([file, text]) => state(file, text)),
@@ -49,6 +49,22 @@ const fine = { problems: [], stale: {} };
 const missing = "missing field spec.serviceAccount";
 const broken = (text: string) => text.replace("  serviceAccount: sa\n", "");
 const duplicate = (place: string) => `Workload/default/a is already written at ${place}`;
+
+test("what never was valid is told apart from what stands at an older version", () => {
+  const named = ({ neverGood }: SourceView) => neverGood.map(({ ref, problems }) => [objectKey(ref), problems.length]);
+  const first = follow({ "a.yaml": workload("old") });
+  expect(named(first)).toEqual([]);
+  const files = {
+    "a.yaml": broken(workload("old")) + broken(workload("new", 2)),
+    "b.yaml": broken(workload("new", 3)),
+  };
+  const second = follow({ "a.yaml": workload("old") }, files);
+  expect(named(second)).toEqual([["Workload/default/new", 2]]);
+  expect([...second.stale.keys()]).toEqual(["Workload/default/old"]);
+  expect(named(follow({ "a.yaml": workload("one"), "b.yaml": workload("two") }))).toEqual([
+    ["Workload/default/two", 1],
+  ]);
+});
 
 describe("after changes on disk", () => {
   test.each<[name: string, steps: readonly Files[], view: ReturnType<typeof shown>]>([

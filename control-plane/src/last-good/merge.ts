@@ -62,11 +62,31 @@ export function mergeLastGood(previous: LastGood, { files, unsettled }: Written)
         objects,
         problems: [...problems, ...[...refused.values()].flat()].sort(byPosition),
         stale,
+        neverGood: neverGood(files, refused, new Set(objects.map(keyOf))),
         generations: generationsOf(objects, incumbents, previous.generations),
       };
     }
     for (const { object, problem } of collisions) refused.set(object, [...(refused.get(object) ?? []), problem]);
   }
+}
+
+/** The documents with problems, and the objects refused, that stand in no version. */
+function neverGood(
+  files: readonly FileState[],
+  refused: ReadonlyMap<SourceObject, readonly Problem[]>,
+  standing: ReadonlySet<ObjectKey>,
+): SourceView["neverGood"] {
+  const known = files.flatMap(({ documents }) =>
+    documents.flatMap(({ ref, problems }) => (ref && problems.length > 0 ? [{ ref, problems }] : [])),
+  );
+  const excluded = [...refused].map(([{ manifest }, problems]) => ({ ref: objectRef(manifest), problems }));
+  const byKey = Map.groupBy([...known, ...excluded], ({ ref }) => objectKey(ref));
+  return [...byKey]
+    .filter(([key]) => !standing.has(key))
+    .sort(([a], [b]) => compareText(a, b))
+    .flatMap(([, [first, ...others]]) =>
+      first ? [{ ref: first.ref, problems: [first, ...others].flatMap(({ problems }) => problems) }] : [],
+    );
 }
 
 function keyOf({ manifest }: SourceObject): ObjectKey {

@@ -1,4 +1,4 @@
-import type { ObjectKey, Problem, SourceObject } from "@hedgerow/manifest";
+import type { ObjectKey, ObjectRef, Problem, SourceObject } from "@hedgerow/manifest";
 
 /** What the mesh is to be built from: at most one object a key, each at its newest valid version. Immutable. */
 export interface SourceView {
@@ -8,6 +8,8 @@ export interface SourceView {
   readonly problems: readonly Problem[];
   /** Objects that stand at their last good version, and what is wrong with what is written. */
   readonly stale: ReadonlyMap<ObjectKey, readonly Problem[]>;
+  /** What is written, cannot be used, and never could: nothing of it is in force. In the order of their keys. */
+  readonly neverGood: readonly { readonly ref: ObjectRef; readonly problems: readonly Problem[] }[];
   /** From 1, one more each time the content of the object that stands changes; of every object. */
   readonly generations: ReadonlyMap<ObjectKey, number>;
 }
@@ -16,3 +18,8 @@ export interface SourceView {
 export type LastGood = Pick<SourceView, "objects" | "generations">;
 
 export const nothingGood: LastGood = { objects: [], generations: new Map() };
+
+/** A view of what was good before, until what is written now is known. */
+export function viewOf({ objects, generations }: LastGood): SourceView {
+  return { objects, problems: [], stale: new Map(), neverGood: [], generations };
+}

@@ -1,6 +1,6 @@
 import { fileProblem, type ObjectKey, objectKey, objectRef, type Problem } from "@hedgerow/manifest";
 import { type FileState, mergeLastGood } from "../last-good/merge.ts";
-import type { LastGood, SourceView } from "../last-good/source-view.ts";
+import { type LastGood, type SourceView, viewOf } from "../last-good/source-view.ts";
 import type { Logger } from "../logger.ts";
 import { looksUnfinished } from "./doubt.ts";
 import { LastGoodFile } from "./last-good-file.ts";
@@ -65,7 +65,7 @@ class DirectoryFollower implements DirectorySource {
     this.#restMs = Math.max(10, options.debounceMs ?? 25);
     this.#settling = new Settling(4 * this.#restMs);
     this.#watches = new DirectoryWatches(options.logger, () => this.#wake(0));
-    this.#view = { ...lastGood, problems: [], stale: new Map() };
+    this.#view = viewOf(lastGood);
     for (const { file } of lastGood.objects) this.#settling.expect(file);
   }
 

@@ -85,7 +85,7 @@ const good = (nodeId: string) => proxy(nodeId, said({ c: "c1" }), said({ r: "r1"
 
 function status(input: Partial<StatusInput>): ReadonlyMap<string, ObjectStatusInit> {
   const whole = {
-    view: { objects, stale: new Map(), generations: new Map([[ROUTE, 3]]) },
+    view: { objects, stale: new Map(), neverGood: [], generations: new Map([[ROUTE, 3]]) },
     findings: [],
     snapshot: new Map(),
     proxies: [],
@@ -128,6 +128,7 @@ describe("status", () => {
         view: {
           objects,
           generations: new Map(),
+          neverGood: [],
           stale: new Map<ObjectKey, readonly Problem[]>([
             [
               ROUTE,
@@ -224,6 +225,20 @@ describe("status", () => {
       proxiesProgrammed: 0,
       laggards: [{ nodeId: "default/a", reason }],
     });
+  });
+
+  test("what never was valid is listed, as not in force, at its first problem", () => {
+    const problems: readonly Problem[] = [
+      { position: { file: "a.yaml", line: 7, column: 5 }, field: "spec.metods", code: "unknown_field", message: "no" },
+    ];
+    const ref = refOf("AccessPolicy", "digits");
+    const view = { objects: [], stale: new Map(), neverGood: [{ ref, problems }], generations: new Map() };
+    const object = status({ view }).get("AccessPolicy/default/digits");
+    expect(object?.position).toMatchObject({ file: "a.yaml", line: 7 });
+    expect(condition(object, "Accepted")).toBe(
+      "False Invalid: a.yaml:7:5: no; never valid, so nothing of it is in force",
+    );
+    expect(condition(object, "Programmed")).toMatch(/^False NotAccepted/);
   });
 
   test("counts, laggards by name, the worst reason first", () => {

@@ -1,6 +1,13 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { formatProblem, type ObjectKey, objectKey, objectRef, type SourceObject } from "@hedgerow/manifest";
+import {
+  formatProblem,
+  type ObjectKey,
+  objectKey,
+  objectRef,
+  type Problem,
+  type SourceObject,
+} from "@hedgerow/manifest";
 import type { ConditionSchema, ObjectStatusSchema } from "@hedgerow/proto/hedgerow/admin/v1/admin";
 import type { ProxyState } from "../ads/proxy-state.ts";
 import type { SourceView } from "../last-good/source-view.ts";
@@ -12,7 +19,7 @@ export type ObjectStatusInit = MessageInitShape<typeof ObjectStatusSchema>;
 type ConditionInit = MessageInitShape<typeof ConditionSchema>;
 
 export interface StatusInput {
-  readonly view: Pick<SourceView, "objects" | "stale" | "generations">;
+  readonly view: Pick<SourceView, "objects" | "stale" | "neverGood" | "generations">;
   readonly findings: readonly Finding[];
   readonly snapshot: MeshSnapshot;
   readonly proxies: readonly ProxyState[];
@@ -33,9 +40,10 @@ interface Verdict {
 const MAX_LAGGARDS = 100;
 
 /**
- * Did it take effect? For every object, in the order of the view:
+ * Did it take effect? For every object, in the order of the view, then for those that are written but never were good:
  *
- * - Accepted: False with reason Invalid while what is written cannot be used and the last good version stands; else by findings.
+ * - Accepted: False with reason Invalid while what is written cannot be used; the last good version stands, if there is
+ *   one. Else by findings.
  * - ResolvedRefs, Conflicted: by findings.
  * - Programmed: whether every proxy with a resource that came from the object has acknowledged the resource's current
  *   version. Reason Rejected, Disconnected or Pending, the worst that there is. An object that no proxy needs (a Service
@@ -48,7 +56,7 @@ export function describeStatus(input: StatusInput): readonly ObjectStatusInit[] 
   const programmed = describeProgrammed(snapshot, proxies);
   const found = Map.groupBy(findings, ({ object }) => objectKey(object));
   const before = new Map(previous.map((status) => [keyOf(status), status]));
-  return view.objects.map((object) => {
+  const standing = view.objects.map((object): ObjectStatusInit => {
     const ref = objectRef(object.manifest);
     const key = objectKey(ref);
     const { total, lags } = programmed.get(key) ?? { total: 0, lags: [] };
@@ -65,6 +73,29 @@ export function describeStatus(input: StatusInput): readonly ObjectStatusInit[] 
       laggards: lags.slice(0, MAX_LAGGARDS).map(({ nodeId, reason, message }) => ({ nodeId, reason, message })),
     };
   });
+  const neverGood = view.neverGood.map(({ ref, problems }): ObjectStatusInit => {
+    const verdicts = judgeNeverGood(problems);
+    const earlier = before.get(objectKey(ref));
+    return {
+      ...ref,
+      ...(problems[0] === undefined ? {} : { position: { ...problems[0].position } }),
+      conditions: verdicts.map((verdict) => withTime(verdict, earlier, nowMs)),
+    };
+  });
+  return [...standing, ...neverGood];
+}
+
+function judgeNeverGood([first, ...others]: readonly Problem[]): readonly Verdict[] {
+  const why = first === undefined ? "" : `${formatProblem(first)}${andMore(others.length)}; `;
+  return [
+    {
+      type: "Accepted",
+      status: "False",
+      reason: "Invalid",
+      message: `${why}never valid, so nothing of it is in force`,
+    },
+    { type: "Programmed", status: "False", reason: "NotAccepted", message: "there is no valid version to run" },
+  ];
 }
 
 function judge(
