@@ -26,6 +26,12 @@ test("empty", async () => {
   expect(await scan()).toEqual(["ROOT: holds no model"]);
 });
 
+test("a device in a model's place is not waited for", async () => {
+  await mkdir(join(root, "a/1"), { recursive: true });
+  await symlink("/dev/zero", join(root, "a/1/model.onnx"));
+  expect(await scan()).toEqual(["ROOT/a/1/model.onnx: can't be read: it is no regular file"]);
+});
+
 test("no such directory", async () => {
   const result = await scanRepository(join(root, "absent"));
   expect(result.ok ? [] : result.problems.map(shown)).toEqual([

@@ -57,6 +57,8 @@ async function directories(parent: string, problems: string[]): Promise<readonly
 }
 
 async function digestOf(path: string): Promise<string> {
+  // A pipe or a device would keep the start waiting for its end.
+  if (!(await stat(path)).isFile()) throw new Error("it is no regular file");
   const hash = createHash("sha256");
   for await (const chunk of createReadStream(path)) hash.update(chunk as Uint8Array);
   return hash.digest("hex");
