@@ -1,8 +1,13 @@
-import { type Logger, pino } from "pino";
+import { type Logger, pino, stdTimeFunctions } from "pino";
 
 export type { Logger };
 
-/** The agent's log: JSON lines on standard output. */
+/** One JSON line an event on standard output, the level by name, the time in ISO 8601. */
 export function createLogger(level: string): Logger {
-  return pino({ level, base: { component: "agent" } });
+  return pino({
+    level,
+    base: null,
+    timestamp: stdTimeFunctions.isoTime,
+    formatters: { level: (label: string) => ({ level: label }) },
+  });
 }

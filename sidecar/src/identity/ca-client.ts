@@ -1,6 +1,6 @@
 import { generateKeyPair, type KeyObject, sign } from "node:crypto";
 import { promisify } from "node:util";
-import { Metadata, type ServiceError } from "@grpc/grpc-js";
+import { Metadata, type ServiceError, status } from "@grpc/grpc-js";
 import { grpcClient } from "@hedgerow/proto";
 import { CertificateService, EnrollmentService, type Svid as SvidMessage } from "@hedgerow/proto/hedgerow/ca/v1/ca";
 import { SidecarError } from "../errors.ts";
@@ -45,7 +45,7 @@ export class CaClient {
       );
       return this.#read(answer.svid, { key, trustDomain: token.trustDomain, nodeId: token.nodeId, nowMs: this.#now() });
     } catch (error) {
-      throw coded("enrol_refused", "enrol at", this.#enrollAddress, error);
+      throw coded("enrol_refused", "enrol at", this.#enrollAddress, withAdvice(error, token, this.#now()));
     } finally {
       client.close();
     }
@@ -104,6 +104,16 @@ async function unary<Answer>(
   } finally {
     signal.removeEventListener("abort", cancel);
   }
+}
+
+/** The control plane does not tell a stranger what is wrong with a token; its holder can be told more. */
+function withAdvice(error: unknown, { expiresAtMs, nodeId }: JoinToken, nowMs: number): unknown {
+  if (!(error instanceof Error && "code" in error && error.code === status.UNAUTHENTICATED)) return error;
+  const why =
+    expiresAtMs <= nowMs
+      ? `it expired at ${new Date(expiresAtMs).toISOString()}`
+      : "it has been used, or is another control plane's";
+  return new Error(`${error.message}: ${why}; make another with hedgerow token create ${nodeId}`, { cause: error });
 }
 
 function coded(code: "enrol_refused" | "renew_refused", what: string, address: string, error: unknown): unknown {

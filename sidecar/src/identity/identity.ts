@@ -116,7 +116,7 @@ export class Identity {
     this.#current = svid;
     this.#rotations += 1;
     this.#logger.info(
-      { step, spiffe_id: svid.spiffeId, node_id: svid.nodeId, not_after: new Date(svid.notAfterMs).toISOString() },
+      { step, spiffe_id: svid.spiffeId, not_after: new Date(svid.notAfterMs).toISOString() },
       "Received an SVID",
     );
     for (const listener of this.#listeners) listener(svid);
