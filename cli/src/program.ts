@@ -53,7 +53,7 @@ export function createProgram(session: Session): Command {
     )
     .version(cliVersion(), "-V, --version", "show this command's version")
     .helpOption("-h, --help", "show help, with examples")
-    .helpCommand(false)
+    .helpCommand("help [command]", "show the help of a command")
     .addOption(new Option("-o, --output <format>", "for people, or for machines").choices(["table", "json", "yaml"]))
     .option("--no-color", "no colour (default: only on a terminal)")
     .optionsGroup(CONNECTION)

@@ -263,6 +263,7 @@ describe("enrolment", () => {
     await using agent = await AgentProcess.prepare(controlPlane, await ca.token(NODE));
     agent.start();
     await until("the refusal is logged", () => agent.log().includes("token was spent"));
+    expect(agent.log()).toContain(`make another with hedgerow token create ${NODE}`);
     controlPlane.refusal = undefined;
     await until("enrolled", () => controlPlane.keys.size === 1);
     expect(controlPlane.tokens.length).toBeGreaterThan(1);

@@ -192,7 +192,7 @@ describe("status", () => {
   });
 
   test.each<[string, ProxyState | undefined, string, string]>([
-    ["not connected ever", undefined, "Disconnected", "0 of 1 proxy; default/a is disconnected"],
+    ["not connected ever", undefined, "Disconnected", "0 of 1 proxy; default/a has not connected yet"],
     [
       "disconnected, whatever it ran",
       { ...good("default/a"), connected: false },
@@ -251,7 +251,7 @@ describe("status", () => {
       proxiesTotal: 3,
       proxiesProgrammed: 1,
       laggards: [
-        { nodeId: "default/b", reason: "Disconnected", message: "" },
+        { nodeId: "default/b", reason: "Disconnected", message: "has not connected yet" },
         { nodeId: "default/c", reason: "Rejected", message: "no c" },
       ],
     });

@@ -160,9 +160,8 @@ function judgeProgrammed(object: SourceObject, { total, lags }: Programmed, isWr
 
 const LAG_ORDER: Readonly<Record<Lag["reason"], number>> = { Rejected: 0, Disconnected: 1, Pending: 2 };
 
-function describeLag(object: SourceObject, { nodeId, reason, message, refused }: Lag): string {
-  if (refused === undefined)
-    return `${nodeId} ${reason === "Disconnected" ? "is disconnected" : "has not acknowledged yet"}`;
+function describeLag(object: SourceObject, { nodeId, message, refused }: Lag): string {
+  if (refused === undefined) return `${nodeId} ${message}`;
   const { resource, origin } = refused;
   const what = `${nodeId} rejected ${resource.typeUrl.replace(/^.*\./u, "")} ${resource.name}: ${message}`;
   return formatProblem({ position: object.positionOf(origin.path), field: "", code: "invalid_value", message: what });

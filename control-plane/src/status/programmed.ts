@@ -11,7 +11,7 @@ type LagReason = (typeof REASONS)[number];
 export interface Lag {
   readonly nodeId: NodeId;
   readonly reason: LagReason;
-  /** For Rejected: Envoy's words. */
+  /** For Rejected: Envoy's words; for the others, ours. */
   readonly message: string;
   /** For Rejected: what was refused, and where the object asked for it. */
   readonly refused: { readonly resource: Resource; readonly origin: Origin } | undefined;
@@ -67,8 +67,11 @@ function lagOf(
     return { reason: "Rejected", message: type.rejected.messages.get(name) ?? type.rejected.message };
   }
   // Whatever it ran when it was last seen: that it still does cannot be said.
-  if (state?.connected !== true) return { reason: "Disconnected", message: "" };
-  return type?.acknowledged.get(name) === version ? undefined : { reason: "Pending", message: "" };
+  if (state === undefined) return { reason: "Disconnected", message: "has not connected yet" };
+  if (!state.connected) return { reason: "Disconnected", message: "is disconnected" };
+  return type?.acknowledged.get(name) === version
+    ? undefined
+    : { reason: "Pending", message: "has not acknowledged yet" };
 }
 
 function worse(a: Lag | undefined, b: Lag | undefined): Lag | undefined {

@@ -13,6 +13,8 @@ export const CONTROL_PLANE_CHANNEL: ChannelOptions = {
   "grpc.use_local_subchannel_pool": 1,
   "grpc.enable_http_proxy": 0,
   "grpc.enable_retries": 0,
+  // An address is no server name (RFC 6066), and the control plane's own is in its certificate. Whom it proves to be is checked below.
+  "grpc.ssl_target_name_override": "control-plane.hedgerow.internal",
 };
 
 /** For the enrolment port: the server must be the control plane under this root; the agent has no certificate yet. */
