@@ -378,10 +378,13 @@ describe("a model that takes its time", () => {
     while (!(await metricsOf(own)).includes("hedgerow_predictor_workers_busy 1\n")) {
       if (!answered) continue;
       answered = false;
-      failed = grpc.modelInfer(matrix(512)).then(() => {
-        answered = true;
-        return undefined;
-      }, ConnectError.from);
+      failed = grpc.modelInfer(matrix(512)).then(
+        () => {
+          answered = true;
+          return undefined;
+        },
+        (thrown: unknown) => ConnectError.from(thrown),
+      );
     }
     expect(await own.drain()).toBe(false);
     const error = await failed;
