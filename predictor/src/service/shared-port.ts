@@ -116,7 +116,8 @@ export class SharedPort implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     const drained = this.drain();
-    for (const session of this.#sessions) session.destroy();
+    // Sockets, not sessions: a session that is destroyed ends its streams without an error, and some clients (Connect's) then
+    // wait for an answer for ever.
     for (const socket of this.#sockets) socket.destroy();
     await drained;
   }
