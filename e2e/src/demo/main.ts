@@ -40,7 +40,7 @@ async function show(screen: Screen, mesh: Mesh, keepRunning: boolean, stop: Abor
     throw new Error("the mesh is incomplete");
   await showDigits(screen, reader, digits, [90, 10]);
   await showLatency(screen, reader, predictor, digits.slice(0, 300));
-  showIdentities(screen, mesh, reader);
+  await showIdentities(screen, mesh, reader);
   await showRefusal(screen, mesh, stranger, digit);
   await showEdit(screen, mesh, reader, digits.slice(0, 1_000));
   screen.say("");

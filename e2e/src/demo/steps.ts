@@ -55,10 +55,21 @@ export async function showLatency(
   );
 }
 
-export function showIdentities(screen: Screen, mesh: Mesh, caller: Caller): void {
-  const peers = new Set(mesh.predictors.flatMap(({ name }) => mesh.accessLog(name).map(({ peer }) => String(peer))));
-  const expected = `spiffe://${mesh.trustDomain}/ns/apps/sa/${caller.serviceAccount}`;
-  screen.check(peers.size === 1 && peers.has(expected), "mTLS", `${[...peers].join(", ")}, by its certificate`);
+/** Who each side was for the other, from the certificates that both logged. */
+export async function showIdentities(screen: Screen, mesh: Mesh, caller: Caller): Promise<void> {
+  const trustDomain = `spiffe://${mesh.trustDomain}/`;
+  const peersIn = (names: readonly string[]): Promise<string> =>
+    until("requests in the access log", 5_000, () => {
+      const peers = new Set(names.flatMap((name) => mesh.accessLog(name).map(({ peer }) => String(peer))));
+      return peers.size > 0 && [...peers].map((peer) => peer.replace(trustDomain, "")).join(", ");
+    });
+  const callers = await peersIn(mesh.predictors.map(({ name }) => name));
+  const servers = await peersIn([caller.name]);
+  screen.check(
+    callers === `ns/apps/sa/${caller.serviceAccount}` && servers === "ns/models/sa/digits",
+    "mTLS",
+    `spiffe://${mesh.trustDomain}: ${callers} → ${servers}`,
+  );
 }
 
 export async function showRefusal(screen: Screen, mesh: Mesh, caller: Caller, digit: Digit): Promise<void> {
