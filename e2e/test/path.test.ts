@@ -1,4 +1,5 @@
 import { request } from "node:http";
+import { connect } from "node:tls";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createGrpcTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
 import { GRPCInferenceService } from "@hedgerow/proto/inference/grpc_predict_v2";
@@ -77,6 +78,23 @@ describe("zero trust", () => {
   test("refuses a method that the rule does not name", async () => {
     const refusal = await refusalOf(predictorClient(mesh().reader.localPort).serverLive({}));
     expect(refusal.code).toBe(Code.PermissionDenied);
+  });
+
+  test("refuses TLS without a certificate of the mesh on an inbound port", async () => {
+    const { predictor } = mesh();
+    const outcome = await new Promise<string>((resolve) => {
+      const options = {
+        host: "127.0.0.1",
+        port: predictor.port,
+        rejectUnauthorized: false,
+        ALPNProtocols: ["http/1.1"],
+      };
+      // TLS 1.3: the client is through before the server has asked for its certificate in vain.
+      const socket = connect(options, () => socket.write("GET / HTTP/1.1\r\nhost: digits\r\n\r\n"));
+      socket.once("data", (data) => resolve(data.toString()));
+      socket.once("error", (error) => resolve(error.message));
+    });
+    expect(outcome).toMatch(/certificate required|ECONNRESET/);
   });
 
   test("refuses plain text on an inbound port", async () => {
