@@ -64,6 +64,7 @@ export function mergeLastGood(previous: LastGood, { files, unsettled }: Written)
         stale,
         neverGood: neverGood(files, refused, new Set(objects.map(keyOf))),
         generations: generationsOf(objects, incumbents, previous.generations),
+        cluster: undefined,
       };
     }
     for (const { object, problem } of collisions) refused.set(object, [...(refused.get(object) ?? []), problem]);

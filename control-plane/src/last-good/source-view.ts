@@ -1,4 +1,5 @@
 import type { ObjectKey, ObjectRef, Problem, SourceObject } from "@hedgerow/manifest";
+import type { ClusterState } from "../cluster/state.ts";
 
 /** What the mesh is to be built from: at most one object a key, each at its newest valid version. Immutable. */
 export interface SourceView {
@@ -12,6 +13,8 @@ export interface SourceView {
   readonly neverGood: readonly { readonly ref: ObjectRef; readonly problems: readonly Problem[] }[];
   /** From 1, one more each time the content of the object that stands changes; of every object. */
   readonly generations: ReadonlyMap<ObjectKey, number>;
+  /** Undefined: the manifests come from a directory, and Workloads are all that there is. */
+  readonly cluster: ClusterState | undefined;
 }
 
 /** What outlives a restart: the part of a view that a later one is merged with. */
@@ -21,5 +24,5 @@ export const nothingGood: LastGood = { objects: [], generations: new Map() };
 
 /** A view of what was good before, until what is written now is known. */
 export function viewOf({ objects, generations }: LastGood): SourceView {
-  return { objects, problems: [], stale: new Map(), neverGood: [], generations };
+  return { objects, problems: [], stale: new Map(), neverGood: [], generations, cluster: undefined };
 }

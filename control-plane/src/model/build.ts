@@ -69,6 +69,7 @@ export function buildModel({ objects, ready, trustDomain, lastResolved }: ModelI
         ...access.accessOf(nodeId, port),
       })),
       upstreams,
+      capture: undefined,
     };
   });
   return {

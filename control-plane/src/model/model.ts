@@ -1,5 +1,6 @@
 import type { ObjectRef, Workload } from "@hedgerow/manifest";
 import type { CompiledAccess } from "@hedgerow/policy";
+import type { MtlsMode, PortProtocol } from "../cluster/state.ts";
 import type { NodeId, Origin } from "../snapshot/snapshot.ts";
 
 /** NAMESPACE/SERVICE/PORT: one port of a Service. */
@@ -19,13 +20,32 @@ export interface MeshWorkload {
   readonly address: string;
   readonly drainMs: number;
   readonly inbound: readonly InboundPort[];
+  /** What the application calls by a local port; empty where traffic is captured. */
   readonly upstreams: readonly Upstream[];
+  /** Undefined: a Workload, whose ports are written down. */
+  readonly capture: Capture | undefined;
+}
+
+/** A pod: iptables leads its traffic to the sidecar, which learns the original destination. */
+export interface Capture {
+  readonly mtls: MtlsMode;
+  /** What happens to calls of addresses that no Service of the mesh has. */
+  readonly outbound: "passthrough" | "registry-only";
+  /** One object for all pods that see the same services. */
+  readonly scope: OutboundScope;
+}
+
+/** The service ports that captured callers reach by their own addresses. */
+export interface OutboundScope {
+  /** Sorted, distinct. */
+  readonly services: readonly ServicePortId[];
 }
 
 export interface InboundPort {
   readonly port: number;
   readonly appPort: number;
-  readonly protocol: Workload["spec"]["inbound"][number]["protocol"];
+  /** For a captured port `http`, `tcp` or `auto`; for a Workload's, what its manifest says. */
+  readonly protocol: Workload["spec"]["inbound"][number]["protocol"] | PortProtocol;
   readonly origin: Origin;
   /** A caller gets in when any of these allows it; never empty. */
   readonly access: readonly CompiledAccess[];
@@ -51,12 +71,25 @@ export interface ServicePort {
   readonly endpoints: readonly Endpoint[];
   /** In order of precedence. Undefined: no HTTPRoute, so every request goes to the endpoints. */
   readonly routes: readonly Route[] | undefined;
+  /** Undefined: a Service of manifests alone, which has no address of its own. */
+  readonly virtual: VirtualPort | undefined;
   /** The HTTPRoutes that `routes` came from. */
   readonly routeOrigins: readonly Origin[];
 }
 
+/** A port of a Kubernetes Service, as captured callers meet it. */
+export interface VirtualPort {
+  readonly port: number;
+  readonly protocol: PortProtocol;
+  /** Cluster IPs; empty: headless, so callers connect to the endpoints themselves. */
+  readonly clusterIps: readonly string[];
+  /** True where an endpoint outside the mesh may be called in plain text: the Service's namespace is permissive. */
+  readonly plainEndpoints: boolean;
+}
+
 export interface Endpoint {
-  readonly nodeId: NodeId;
+  /** NAMESPACE/NAME of the Workload or pod; undefined: an address outside the mesh, reached in plain text. */
+  readonly nodeId: NodeId | undefined;
   readonly address: string;
   readonly port: number;
   readonly origin: Origin;

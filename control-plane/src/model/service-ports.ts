@@ -88,6 +88,7 @@ export function servicePorts(
       identityOrigins,
       endpoints,
       routes: undefined,
+      virtual: undefined,
       routeOrigins: [],
     };
   });
