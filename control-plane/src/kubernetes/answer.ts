@@ -1,0 +1,49 @@
+// What an API server's refusal says.
+import { z } from "zod";
+import { cutText } from "../text.ts";
+import { KubernetesError } from "./errors.ts";
+
+const statusObject = z.looseObject({
+  kind: z.literal("Status"),
+  message: z.string().default(""),
+  reason: z.string().default(""),
+  code: z.number().optional(),
+  metadata: z.looseObject({ continue: z.string().optional() }).default({}),
+  details: z.looseObject({ retryAfterSeconds: z.number().optional() }).default({}),
+});
+
+/** Of words that go into logs and conditions. */
+const maxMessageBytes = 1024;
+/** A server that asks for more patience is asked again all the same. */
+const maxRetryAfterMs = 60_000;
+
+/** The error for an answer outside 2xx: from its Status object where it is one. */
+export function answerError(status: number, text: string, retryAfter: number | undefined): KubernetesError {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    // Some proxies and filters answer in plain words.
+    value = { kind: "Status", message: text.trim() };
+  }
+  return statusError(value, status, retryAfter);
+}
+
+/** The error for a Status object: of an answer, or of a watch's ERROR event (which brings its own `code`). */
+export function statusError(value: unknown, status?: number, retryAfter?: number): KubernetesError {
+  const parsed = statusObject.safeParse(value);
+  if (!parsed.success) return new KubernetesError(status ?? 0, "", `HTTP status ${status ?? 0}`);
+  const { message, reason, code, metadata, details } = parsed.data;
+  const shown = cutText(message, maxMessageBytes);
+  const waitMs = retryAfter ?? retryAfterMs(details.retryAfterSeconds?.toString());
+  return new KubernetesError(status ?? code ?? 0, reason, shown === "" ? `HTTP status ${status ?? code ?? 0}` : shown, {
+    ...(waitMs === undefined ? {} : { retryAfterMs: waitMs }),
+    ...(metadata.continue === undefined || metadata.continue === "" ? {} : { continueToken: metadata.continue }),
+  });
+}
+
+/** Milliseconds of a Retry-After header in seconds, at most a minute; undefined: none, or a date (no API server sends one). */
+export function retryAfterMs(header: string | undefined): number | undefined {
+  if (header === undefined || !/^[0-9]{1,9}$/.test(header.trim())) return undefined;
+  return Math.min(maxRetryAfterMs, Number(header) * 1000);
+}
