@@ -7,10 +7,12 @@ export type PredictorClient = Client<typeof GRPCInferenceService>;
 
 /** A stock Connect client; it knows nothing of the mesh but a local port. */
 export function predictorClient(port: number, httpVersion: "1.1" | "2" = "2"): PredictorClient {
-  return createClient(
-    GRPCInferenceService,
-    createConnectTransport({ baseUrl: `http://127.0.0.1:${port}`, httpVersion }),
-  );
+  return predictorClientAt(`http://127.0.0.1:${port}`, httpVersion);
+}
+
+/** As `predictorClient`, at any URL: in a pod the service's own name. */
+export function predictorClientAt(baseUrl: string, httpVersion: "1.1" | "2"): PredictorClient {
+  return createClient(GRPCInferenceService, createConnectTransport({ baseUrl, httpVersion }));
 }
 
 export interface Answer {
