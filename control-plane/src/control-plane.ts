@@ -2,7 +2,8 @@
 import { join } from "node:path";
 import { AdminSocket } from "./admin/server.ts";
 import type { AdminDeps } from "./admin/service.ts";
-import { createKeyMaterial, readKeyMaterial } from "./ca/key-store.ts";
+import type { KeyStore } from "./ca/key-material.ts";
+import { directoryKeyStore } from "./ca/key-store.ts";
 import type { WorkloadIdentity } from "./ca/names.ts";
 import { SpentTokens } from "./ca/spent-tokens.ts";
 import { workloadIdentities } from "./ca/workloads.ts";
@@ -120,8 +121,9 @@ export class ControlPlane implements AsyncDisposable {
     );
     this.#take(source.view());
 
+    const keyStore = directoryKeyStore(stateDir, now);
     this.#openServing = async () => {
-      const material = (await readKeyMaterial(stateDir)) ?? (await this.#createKeyMaterial());
+      const material = (await keyStore.read()) ?? (await this.#createKeyMaterial(keyStore));
       if (material === undefined) return undefined;
       return await Serving.start({
         config,
@@ -162,12 +164,11 @@ export class ControlPlane implements AsyncDisposable {
     return this.#opening;
   }
 
-  async #createKeyMaterial() {
+  async #createKeyMaterial(keyStore: KeyStore) {
     const trustDomain = this.#meshConfig()?.spec.trustDomain;
     if (trustDomain === undefined) return undefined;
-    const { config, logger, now } = this.#options;
-    const material = await createKeyMaterial(config.stateDir, trustDomain, now());
-    logger.info({ trust_domain: material.trustDomain }, "Created certificate authority");
+    const material = await keyStore.create(trustDomain);
+    this.#options.logger.info({ trust_domain: material.trustDomain }, "Created certificate authority");
     return material;
   }
 

@@ -4,7 +4,7 @@ import type { AdminDeps } from "./admin/service.ts";
 import { AdsServer, type AdsServerOptions, adsServerOptions } from "./ads/server.ts";
 import { Authority } from "./ca/authority.ts";
 import { peerOfCall } from "./ca/call-peer.ts";
-import type { KeyMaterial } from "./ca/key-store.ts";
+import type { KeyMaterial } from "./ca/key-material.ts";
 import { ServerIdentity } from "./ca/server-identity.ts";
 import { certificateService, enrollmentService, type IssuanceDeps } from "./ca/service.ts";
 import type { Config } from "./config.ts";

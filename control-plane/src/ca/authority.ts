@@ -3,7 +3,7 @@ import { createHash, randomBytes, sign } from "node:crypto";
 import { compactVerify, SignJWT } from "jose";
 import { messageOf } from "../errors.ts";
 import { type Issuer, issueLeaf, type LeafNames, rootCommonName } from "./issue.ts";
-import type { KeyMaterial } from "./key-store.ts";
+import type { KeyMaterial } from "./key-material.ts";
 import {
   type AdminRole,
   adminId,

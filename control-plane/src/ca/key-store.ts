@@ -1,48 +1,21 @@
-// The one place of the authority's key: STATE/ca.pem, created once and never replaced. Its root stands in STATE/root.pem, too:
+// The key's place in a state directory: STATE/ca.pem, created once and never replaced. Its root stands in STATE/root.pem, too:
 // where that is and the key is not, the key was lost.
-import { createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes, sign, X509Certificate } from "node:crypto";
 import { join } from "node:path";
-import { ControlPlaneError, messageOf } from "../errors.ts";
+import { ControlPlaneError } from "../errors.ts";
 import { createOnce, readPrivateFile } from "../state-file.ts";
-import { issueRoot } from "./issue.ts";
-import { trustDomainOfRoot } from "./peer.ts";
+import { type KeyMaterial, type KeyStore, newKeyPem, parseKeyPem } from "./key-material.ts";
 
-/** The authority's private key and its self-signed root. */
-export interface KeyMaterial {
-  readonly trustDomain: string;
-  readonly privateKey: KeyObject;
-  readonly root: X509Certificate;
-}
-
-const ROOT_LIFETIME_MS = 10 * 365 * 24 * 3_600_000;
 const MAX_FILE_BYTES = 16_384;
 
 const keyFile = (stateDir: string) => join(stateDir, "ca.pem");
 const rootFile = (stateDir: string) => join(stateDir, "root.pem");
 
-function parse(path: string, pem: string): KeyMaterial {
-  const refuse = (why: string, cause?: unknown) =>
-    new ControlPlaneError(
-      "CA_KEY_CORRUPT",
-      `${path} ${why}; restore it from a copy: it is never replaced, because every SVID hangs on it`,
-      { cause },
-    );
-  const blocks = pem.match(/-----BEGIN ([A-Z ]+)-----\n[A-Za-z0-9+/=\n]+-----END \1-----\n/g) ?? [];
-  const [keyBlock, rootBlock] = blocks;
-  if (blocks.length !== 2 || keyBlock === undefined || rootBlock === undefined || blocks.join("") !== pem)
-    throw refuse("does not hold exactly one private key and one certificate");
-  try {
-    const privateKey = createPrivateKey(keyBlock);
-    const root = new X509Certificate(rootBlock);
-    const trustDomain = trustDomainOfRoot(root.raw);
-    if (privateKey.asymmetricKeyDetails?.namedCurve !== "prime256v1") throw refuse("holds a key that is not on P-256");
-    if (trustDomain === undefined || !root.checkPrivateKey(privateKey) || !root.verify(root.publicKey))
-      throw refuse("holds a root that is not the key's own");
-    return { trustDomain, privateKey, root };
-  } catch (error) {
-    if (error instanceof ControlPlaneError) throw error;
-    throw refuse(`can't be read: ${messageOf(error)}`, error);
-  }
+/** `now` gives Unix ms. Errors as of `readKeyMaterial`. */
+export function directoryKeyStore(stateDir: string, now: () => number): KeyStore {
+  return {
+    read: () => readKeyMaterial(stateDir),
+    create: (trustDomain) => createKeyMaterial(stateDir, trustDomain, now()),
+  };
 }
 
 /**
@@ -55,7 +28,7 @@ export async function readKeyMaterial(stateDir: string): Promise<KeyMaterial | u
   const hadOne = (await readPrivateFile(rootFile(stateDir), MAX_FILE_BYTES)) !== undefined;
   const pem = await readPrivateFile(path, MAX_FILE_BYTES);
   if (pem !== undefined) {
-    const material = parse(path, pem);
+    const material = parseKeyPem(path, pem);
     if (!hadOne) await createOnce(rootFile(stateDir), material.root.toString());
     return material;
   }
@@ -73,16 +46,7 @@ export async function readKeyMaterial(stateDir: string): Promise<KeyMaterial | u
 export async function createKeyMaterial(stateDir: string, trustDomain: string, nowMs: number): Promise<KeyMaterial> {
   const present = await readKeyMaterial(stateDir);
   if (present !== undefined) return present;
-  const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "prime256v1" });
-  const root = issueRoot(trustDomain, {
-    publicKey: publicKey.export({ type: "spki", format: "der" }),
-    serial: randomBytes(16),
-    notBeforeMs: nowMs - 30_000,
-    notAfterMs: nowMs + ROOT_LIFETIME_MS,
-    sign: (toBeSigned) => sign("sha256", toBeSigned, privateKey),
-  });
-  const keyPem = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
-  await createOnce(keyFile(stateDir), keyPem + new X509Certificate(root).toString());
+  await createOnce(keyFile(stateDir), newKeyPem(trustDomain, nowMs));
   const material = await readKeyMaterial(stateDir);
   if (material === undefined)
     throw new ControlPlaneError("CA_KEY_CORRUPT", `${keyFile(stateDir)} vanished as it was made`);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { isReserved, peerFromNames, splitNodeId } from "./names.ts";
+import { isReserved, peerFromNames, splitNodeId, workloadDnsNames, workloadId } from "./names.ts";
 
 const instance = "a.models.instance.hedgerow.internal";
 const id = "spiffe://bank.example/ns/models/sa/digits";
@@ -12,7 +12,9 @@ describe("names that are nobody's", () => {
     ["two instances", [id], [instance, `b${instance}`]],
     ["an instance of another namespace", [id], ["a.other.instance.hedgerow.internal"]],
     ["an instance without a namespace", [id], ["a.instance.hedgerow.internal"]],
-    ["an instance with a dot in its name", [id], ["x.a.models.instance.hedgerow.internal"]],
+    ["an instance whose namespace is not its last label", [id], ["models.a.instance.hedgerow.internal"]],
+    ["an instance with an empty label", [id], ["a..models.instance.hedgerow.internal"]],
+    ["an instance with a longer name than a pod's", [id], [`${"a".repeat(254)}.models.instance.hedgerow.internal`]],
     ["two regions", [id], [instance, "eu.region.hedgerow.internal", "us.region.hedgerow.internal"]],
     ["another trust domain", ["spiffe://bank.example.org/ns/models/sa/digits"], [instance]],
     ["another scheme", ["https://bank.example/ns/models/sa/digits"], [instance]],
@@ -35,12 +37,26 @@ test("other DNS names beside the attested ones change nothing", () => {
   });
 });
 
+test("a pod's name may hold dots, and so may its service account's", () => {
+  const identity = { nodeId: "models/web-0.blue", serviceAccount: "model.server", region: "eu" };
+  const uris = [workloadId("bank.example", identity)];
+  expect(peerFromNames("bank.example", { uris, dnsNames: workloadDnsNames(identity) })).toMatchObject({
+    nodeId: "models/web-0.blue",
+    region: "eu",
+    spiffeId: "spiffe://bank.example/ns/models/sa/model.server",
+  });
+});
+
 test.each([
   ["models/a", { namespace: "models", name: "a" }],
   ["", undefined],
   ["models", undefined],
   ["models/a/b", undefined],
-  ["models/a.b", undefined],
+  ["models/a.b", { namespace: "models", name: "a.b" }],
+  [`models/${"a".repeat(253)}`, { namespace: "models", name: "a".repeat(253) }],
+  [`models/${"a".repeat(254)}`, undefined],
+  ["mod.els/a", undefined],
+  ["models/a..b", undefined],
   ["Models/a", undefined],
   ["/a", undefined],
 ])("node id %s", (nodeId, expected) => {

@@ -27,6 +27,10 @@ export type Peer =
 const INSTANCE_SUFFIX = ".instance.hedgerow.internal";
 const REGION_SUFFIX = ".region.hedgerow.internal";
 const LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+/** Of a pod or service account: RFC 1123 labels with dots between them. The length is looked at beside it. */
+const SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+const MAX_NAME = 253;
+const isName = (text: string) => text.length <= MAX_NAME && SUBDOMAIN.test(text);
 
 /** A DNS name for callers that verify a server by one; they should verify the SPIFFE id. */
 export const CONTROL_PLANE_DNS_NAME = "control-plane.hedgerow.internal";
@@ -48,10 +52,10 @@ export function isAdminName(name: string): boolean {
   return /^[a-z0-9-]{1,63}$/.test(name);
 }
 
-/** Namespace and name of a node id; undefined when it is none. */
+/** Namespace and name of a node id, NAMESPACE/NAME; names of pods may hold dots. Undefined when it is none. */
 export function splitNodeId(nodeId: NodeId): { readonly namespace: string; readonly name: string } | undefined {
   const [namespace = "", name = "", ...rest] = nodeId.split("/");
-  return rest.length === 0 && LABEL.test(namespace) && LABEL.test(name) ? { namespace, name } : undefined;
+  return rest.length === 0 && LABEL.test(namespace) && isName(name) ? { namespace, name } : undefined;
 }
 
 export function workloadId(trustDomain: string, { nodeId, serviceAccount }: WorkloadIdentity): string {
@@ -88,12 +92,13 @@ export function peerFromNames(
       ? undefined
       : { kind: "admin", spiffeId, role, name: third };
   }
-  if (first !== "ns" || third !== "sa" || !LABEL.test(second) || !LABEL.test(fourth) || path.length !== 4) return;
+  if (first !== "ns" || third !== "sa" || !LABEL.test(second) || !isName(fourth) || path.length !== 4) return;
   const [instance, ...otherInstances] = dnsNames.filter((name) => name.endsWith(INSTANCE_SUFFIX));
   const [region, ...otherRegions] = dnsNames.filter((name) => name.endsWith(REGION_SUFFIX));
   if (instance === undefined || otherInstances.length > 0 || otherRegions.length > 0) return;
-  const [name, namespace, ...surplus] = instance.slice(0, -INSTANCE_SUFFIX.length).split(".");
-  if (namespace !== second || surplus.length > 0) return;
+  // The last label is the namespace: it holds no dot, so that what stands before it is the name and nothing else.
+  const [, name = "", namespace] = /^(.+)\.([^.]+)$/.exec(instance.slice(0, -INSTANCE_SUFFIX.length)) ?? [];
+  if (namespace !== second || !isName(name)) return;
   return {
     kind: "workload",
     spiffeId,
