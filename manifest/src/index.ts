@@ -11,3 +11,4 @@ export { defaultParseLimits, type ParseLimits } from "./limits.ts";
 export { type ObjectKey, type ObjectRef, objectKey, objectRef, type SourceObject } from "./object.ts";
 export { fileProblem, type ParsedDocument, type ParsedFile, parseFile, parseManifests } from "./parse.ts";
 export type { FieldPath, Position, Problem, ProblemCode } from "./problem.ts";
+export { readObject, withoutLines } from "./read-object.ts";

@@ -5,7 +5,8 @@ import type { FieldPath, Position } from "./problem.ts";
 export type ObjectKey = `${string}/${string}/${string}`;
 
 export interface ObjectRef {
-  readonly kind: Manifest["kind"];
+  /** A pod of Kubernetes has no manifest here, and things come from it all the same. */
+  readonly kind: Manifest["kind"] | "Pod";
   readonly namespace: string;
   readonly name: string;
 }
@@ -16,7 +17,7 @@ export interface SourceObject<M extends Manifest = Manifest> {
   /** The document's own YAML, from which it can be read again. */
   readonly text: string;
   readonly file: string;
-  /** Line of `text`'s first line in `file`, from 1. */
+  /** Line of `text`'s first line in `file`, from 1; 0: an object of an API server, which has no lines. */
   readonly line: number;
   /** Where a field stands, or its nearest written ancestor when the field itself was left out. */
   positionOf(path: FieldPath): Position;

@@ -1,14 +1,10 @@
-import { fieldName, nearestName, shownValue } from "./field-name.ts";
-import { isMapping, withoutFields } from "./field-pattern.ts";
-import { collidingEntries } from "./kinds/distinct-entries.ts";
-import { ignoredFields } from "./kinds/ignored-fields.ts";
-import { type Manifest, manifestSchemas } from "./kinds/manifest.ts";
 import { defaultParseLimits, type ParseLimits } from "./limits.ts";
 import type { ObjectRef, SourceObject } from "./object.ts";
+import { nearestOffset, placed } from "./placed.ts";
 import type { FieldPath, Position, Problem } from "./problem.ts";
-import { schemaProblems } from "./schema-problems.ts";
+import { validateWhatWasRead } from "./validate.ts";
 import { readYaml, type YamlDocument } from "./yaml-documents.ts";
-import { type FieldProblem, pathKey, type ReadValue, readValue, type YamlValue } from "./yaml-value.ts";
+import { readValue } from "./yaml-value.ts";
 
 /** One document of a manifest file. */
 export interface ParsedDocument {
@@ -76,102 +72,10 @@ function readDocument(
   }
   const read = readValue(yaml, limits);
   const positionOf = (path: FieldPath): Position => position(nearestOffset(read.fields, path) ?? start);
-  // What could not be read has been said once, and what it stands for is not known.
-  const unread = new Set(read.problems.map(({ path }) => pathKey(path)));
-  const incomplete = read.problems.some(({ code }) => code === "too_large");
-  const { ref, manifest, problems } = incomplete ? nothingValid : validate(read.value);
-  const located = [
-    ...read.problems.map((found) => ({ found, offset: found.offset })),
-    ...problems
-      .filter(({ path }) => !unread.has(pathKey(path)))
-      .map((found) => ({
-        found,
-        offset: (found.at === "name" ? read.names.get(pathKey(found.path)) : undefined) ?? offsetIn(read, found.path),
-      })),
-  ].sort((a, b) => a.offset - b.offset);
-  if (manifest !== undefined && located.length === 0) {
+  const { ref, manifest, problems } = validateWhatWasRead(read);
+  if (manifest !== undefined && problems.length === 0 && read.problems.length === 0) {
     const object = { manifest, text, file, line: position(start).line, positionOf };
     return { ref, object, problems: [] };
   }
-  const shown = located.slice(0, limits.problems).map(
-    ({ found: { path, code, message }, offset }): Problem => ({
-      position: position(offset),
-      field: fieldName(path),
-      code,
-      message,
-    }),
-  );
-  if (located.length > shown.length)
-    shown.push({
-      position: position(start),
-      field: "",
-      code: "too_large",
-      message: `${located.length - shown.length} more problems in this document`,
-    });
-  return { ref, object: undefined, problems: shown };
-
-  function offsetIn({ fields }: ReadValue, path: FieldPath): number {
-    return nearestOffset(fields, path) ?? start;
-  }
-}
-
-/** Offset of a field, or of its nearest ancestor that is written. */
-function nearestOffset(fields: ReadonlyMap<string, number>, path: FieldPath): number | undefined {
-  for (let length = path.length; length >= 0; length--) {
-    const offset = fields.get(pathKey(path.slice(0, length)));
-    if (offset !== undefined) return offset;
-  }
-  return undefined;
-}
-
-interface Validated {
-  readonly ref: ObjectRef | undefined;
-  readonly manifest: Manifest | undefined;
-  readonly problems: readonly FieldProblem[];
-}
-
-const nothingValid: Validated = { ref: undefined, manifest: undefined, problems: [] };
-
-function validate(value: YamlValue): Validated {
-  if (!isMapping(value)) {
-    const message = `document must be a mapping with apiVersion, kind, metadata and spec, not ${shownValue(value)}`;
-    return { ref: undefined, manifest: undefined, problems: [{ path: [], at: "value", code: "wrong_type", message }] };
-  }
-  const kind = value["kind"];
-  if (kind === undefined) {
-    const message = "missing field kind";
-    return {
-      ref: undefined,
-      manifest: undefined,
-      problems: [{ path: ["kind"], at: "value", code: "missing_field", message }],
-    };
-  }
-  if (!isKnownKind(kind)) {
-    const known = Object.keys(manifestSchemas);
-    const near = typeof kind === "string" ? nearestName(kind, known) : undefined;
-    const hint = near === undefined ? `known kinds: ${known.join(", ")}` : `did you mean ${near}?`;
-    const message = `unknown kind ${shownValue(kind)}; ${hint}`;
-    return {
-      ref: undefined,
-      manifest: undefined,
-      problems: [{ path: ["kind"], at: "value", code: "unknown_kind", message }],
-    };
-  }
-  const wrote = withoutFields(value, "metadata.creationTimestamp", (time) => time === null);
-  const kept = ignoredFields[kind].reduce<YamlValue>((rest, pattern) => withoutFields(rest, pattern), wrote);
-  const result = schemaProblems<Manifest>(manifestSchemas[kind], kept);
-  const collisions = collidingEntries(kind, kept);
-  const problems = result.ok ? collisions : [...result.problems, ...collisions];
-  return { ref: refOf(kind, kept), manifest: result.ok ? result.value : undefined, problems };
-}
-
-function isKnownKind(kind: YamlValue): kind is Manifest["kind"] {
-  return typeof kind === "string" && Object.hasOwn(manifestSchemas, kind);
-}
-
-function refOf(kind: Manifest["kind"], value: YamlValue): ObjectRef | undefined {
-  const metadata = isMapping(value) ? value["metadata"] : undefined;
-  if (!isMapping(metadata)) return undefined;
-  const { name, namespace = "default" } = metadata;
-  return typeof name === "string" && typeof namespace === "string" ? { kind, namespace, name } : undefined;
+  return { ref, object: undefined, problems: placed(problems, read, { start, position, limits }) };
 }

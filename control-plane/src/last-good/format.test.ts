@@ -1,4 +1,4 @@
-import { parseFile } from "@hedgerow/manifest";
+import { parseFile, readObject } from "@hedgerow/manifest";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { decodeLastGood, encodeLastGood } from "./format.ts";
@@ -37,6 +37,25 @@ describe("the last good set", () => {
     expect(service?.positionOf(["spec", "ports", 0, "port"])).toEqual({ file: "x/y.yaml", line: 13, column: 13 });
   });
 
+  test("of an API server has no lines, before and after", () => {
+    const file = "MeshConfig/hedgerow-system/mesh";
+    const { object } = readObject(
+      {
+        apiVersion: "hedgerow.dev/v1alpha1",
+        kind: "MeshConfig",
+        metadata: { name: "mesh", uid: "u" },
+        spec: { trustDomain: "bank.ae" },
+      },
+      file,
+    );
+    if (object === undefined) throw new Error("the object is valid");
+    const { lastGood, problems } = decodeLastGood(encodeLastGood({ objects: [object], generations: new Map() }));
+    expect(problems).toEqual([]);
+    const [again] = lastGood.objects;
+    expect([again?.manifest, again?.text, again?.line]).toEqual([object.manifest, object.text, 0]);
+    expect(again?.positionOf(["spec"])).toEqual({ file, line: 0, column: 0 });
+  });
+
   test("that is damaged is said to be, and is nothing", () => {
     for (const damaged of ["", "{}", "[1]", encodeLastGood(view).slice(0, 100), "null"])
       expect(decodeLastGood(damaged)).toEqual({
@@ -51,7 +70,7 @@ describe("the last good set", () => {
     expect(lastGood.objects.map(({ manifest }) => manifest.kind)).toEqual(["Service"]);
     expect(problems).toEqual([
       "x/y.yaml:5:1: missing field spec.trustDomain",
-      "x/y.yaml:5:8: unknown field spec.domain; known here: trustDomain, identity, access",
+      "x/y.yaml:5:8: unknown field spec.domain; known here: trustDomain, identity, mtls, outbound, access",
     ]);
   });
 

@@ -1,4 +1,12 @@
-import { formatProblem, type ObjectKey, objectKey, objectRef, parseFile, type SourceObject } from "@hedgerow/manifest";
+import {
+  formatProblem,
+  type ObjectKey,
+  objectKey,
+  objectRef,
+  parseFile,
+  type SourceObject,
+  withoutLines,
+} from "@hedgerow/manifest";
 import { z } from "zod";
 import type { LastGood } from "./source-view.ts";
 
@@ -10,7 +18,8 @@ const format = z.strictObject({
   objects: z.array(
     z.strictObject({
       file: z.string().min(1),
-      line: z.int().min(1).max(maxLine),
+      /** 0: an object of an API server. */
+      line: z.int().min(0).max(maxLine),
       generation: z.int().min(1),
       /** The document's own YAML. */
       text: z.string(),
@@ -44,10 +53,10 @@ export function decodeLastGood(text: string): { readonly lastGood: LastGood; rea
   if (!parsed.success) problems.push("not a file of last good manifests");
   else
     for (const { file, line, generation, text } of parsed.data.objects) {
-      const { documents, problems: fileProblems } = parseFile(file, "\n".repeat(line - 1) + text);
+      const { documents, problems: fileProblems } = parseFile(file, "\n".repeat(Math.max(0, line - 1)) + text);
       const object = documents[0]?.object;
       if (object !== undefined && documents.length === 1) {
-        objects.push(object);
+        objects.push(line === 0 ? withoutLines(object) : object);
         generations.set(objectKey(objectRef(object.manifest)), generation);
       } else {
         const found = [...fileProblems, ...documents.flatMap((document) => document.problems)];

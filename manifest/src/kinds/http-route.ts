@@ -8,6 +8,17 @@ const serviceRef = {
   namespace: dnsLabel.optional(),
 };
 
+const gatewayGroup = "gateway.networking.k8s.io";
+
+/**
+ * What the Gateway API's own CRD writes where a parent's group is left out is the group of Gateways. There are no Services
+ * in it: a parent of kind Service means the core one.
+ */
+const parentGroup = z
+  .enum(["", "core", gatewayGroup])
+  .default("")
+  .transform((group) => (group === gatewayGroup ? "" : group));
+
 const pathMatch = z.strictObject({
   type: z.enum(["Exact", "PathPrefix", "RegularExpression"]).default("PathPrefix"),
   value: z.string().min(1).max(1024).startsWith("/").default("/"),
@@ -31,8 +42,15 @@ export const httpRoute = z.strictObject({
   metadata,
   spec: z.strictObject({
     parentRefs: z
-      // In the Gateway API a parent without a kind is a Gateway: a Service has to be named.
-      .array(z.strictObject({ ...serviceRef, kind: z.literal("Service"), port: port.optional() }))
+      .array(
+        z.strictObject({
+          ...serviceRef,
+          group: parentGroup,
+          // In the Gateway API a parent without a kind is a Gateway: a Service has to be named.
+          kind: z.literal("Service"),
+          port: port.optional(),
+        }),
+      )
       .min(1)
       .max(32),
     rules: z
