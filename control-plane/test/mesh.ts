@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { findCollisions, parseManifests, type SourceObject } from "@hedgerow/manifest";
 import { buildModel, type ModelResult } from "../src/model/build.ts";
-import type { MeshSnapshot } from "../src/snapshot/snapshot.ts";
+import type { NodeId, ProxySnapshot } from "../src/snapshot/snapshot.ts";
 import { translate } from "../src/translate/translate.ts";
 
 export const TRUST_DOMAIN = "bank.ae";
@@ -24,7 +24,7 @@ export function parse(yaml: string, file = "test.yaml"): readonly SourceObject[]
 export function build(
   objects: readonly SourceObject[],
   options: BuildOptions = {},
-): ModelResult & { snapshot: MeshSnapshot } {
+): ModelResult & { snapshot: ReadonlyMap<NodeId, ProxySnapshot> } {
   const ready =
     options.ready ??
     new Set(

@@ -5,13 +5,13 @@ import { describe, expect, test } from "vitest";
 import { build, readExample } from "../../test/mesh.ts";
 import { checkConsistency } from "./consistency.ts";
 import { ResourceEncoder, type ResourceInput } from "./encode.ts";
-import type { MeshSnapshot, Origin } from "./snapshot.ts";
+import type { NodeId, Origin, ProxySnapshot } from "./snapshot.ts";
 import { renderYaml } from "./yaml.ts";
 
 const example = new URL("../../../manifests/examples/canary.yaml", import.meta.url).pathname;
 
 /** The snapshot without one resource. */
-function without(snapshot: MeshSnapshot, nodeId: string, typeUrl: string, name: string): MeshSnapshot {
+function without(snapshot: ReadonlyMap<NodeId, ProxySnapshot>, nodeId: string, typeUrl: string, name: string) {
   const proxy = snapshot.get(nodeId);
   const resources = new Map([...(proxy?.resources ?? [])].map(([type, byName]) => [type, new Map(byName)]));
   expect([...resources].some(([type, byName]) => type === typeUrl && byName.delete(name))).toBe(true);

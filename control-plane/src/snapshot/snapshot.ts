@@ -1,7 +1,7 @@
 import type { FieldPath, ObjectRef } from "@hedgerow/manifest";
 import type { AdsTypeUrl } from "@hedgerow/proto";
 
-/** NAMESPACE/NAME of a Workload: the xDS node id that its SVID owns. */
+/** NAMESPACE/NAME of a Workload or pod: the xDS node id that its SVID owns. */
 export type NodeId = string;
 
 /** The manifest, and the field of it, that a resource came from: where its NACK is reported. */
@@ -25,8 +25,18 @@ export interface Resource {
 /** Everything one proxy is to run. Immutable; by type URL, then by name. */
 export interface ProxySnapshot {
   readonly nodeId: NodeId;
+  /**
+   * A type's map is the very same object in the next snapshot while nothing in it changes: whoever keeps up with it, proxy by
+   * proxy, then has nothing to do. Maps that are shared in part are made by `layered` (layers.ts).
+   */
   readonly resources: ReadonlyMap<AdsTypeUrl, ReadonlyMap<string, Resource>>;
 }
 
-/** Every proxy's snapshot. */
-export type MeshSnapshot = ReadonlyMap<NodeId, ProxySnapshot>;
+/** Every proxy's snapshot. One may be made when it is first asked for, so ask for what is needed; a Map is one, too. */
+export interface MeshSnapshot {
+  readonly size: number;
+  has(nodeId: NodeId): boolean;
+  /** The same object at each call. */
+  get(nodeId: NodeId): ProxySnapshot | undefined;
+  keys(): Iterable<NodeId>;
+}

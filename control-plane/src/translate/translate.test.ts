@@ -4,10 +4,10 @@ import { describe, expect, test } from "vitest";
 import { mesh, objectOf } from "../../test/arbitrary-mesh.ts";
 import { build, parse } from "../../test/mesh.ts";
 import { checkConsistency } from "../snapshot/consistency.ts";
-import type { MeshSnapshot } from "../snapshot/snapshot.ts";
+import type { NodeId, ProxySnapshot } from "../snapshot/snapshot.ts";
 
 /** Names, versions and origins of everything, independent of the order of maps. */
-function contentOf(snapshot: MeshSnapshot) {
+function contentOf(snapshot: ReadonlyMap<NodeId, ProxySnapshot>) {
   return Object.fromEntries(
     [...snapshot].map(([nodeId, { resources }]) => [
       nodeId,
@@ -92,7 +92,7 @@ metadata: {name: digits, namespace: models}
 spec: {targetRefs: [{kind: Service, name: digits}], allow: ${allow}}
 `;
 
-function versionsOf(snapshot: MeshSnapshot): Map<string, string> {
+function versionsOf(snapshot: ReadonlyMap<NodeId, ProxySnapshot>): Map<string, string> {
   const all = [...snapshot.values()].flatMap(({ nodeId, resources }) =>
     [...resources].flatMap(([typeUrl, byName]) =>
       [...byName].map(([name, { version }]): [string, string] => [`${nodeId} ${typeUrl} ${name}`, version]),

@@ -13,7 +13,7 @@ import { RouteConfigurationSchema } from "@hedgerow/proto/envoy/config/route/v3/
 import { WorkloadConfigSchema } from "@hedgerow/proto/hedgerow/agent/v1/config";
 import type { InboundPort, MeshWorkload, Model, ServicePort, ServicePortId } from "../model/model.ts";
 import { ResourceEncoder } from "../snapshot/encode.ts";
-import type { MeshSnapshot, Origin, ProxySnapshot, Resource } from "../snapshot/snapshot.ts";
+import type { NodeId, Origin, ProxySnapshot, Resource } from "../snapshot/snapshot.ts";
 import { inboundCluster } from "./cluster-inbound.ts";
 import { outboundCluster } from "./cluster-outbound.ts";
 import { loadAssignment } from "./endpoint.ts";
@@ -24,7 +24,7 @@ import { backendsOf, outboundRoute } from "./route-outbound.ts";
 import { workloadConfig } from "./workload-config.ts";
 
 /** Everything that every proxy is to run. Depends on nothing but the model. */
-export function translate(model: Model): MeshSnapshot {
+export function translate(model: Model): ReadonlyMap<NodeId, ProxySnapshot> {
   const encoder = new ResourceEncoder();
   const shared = new SharedResources(model, encoder);
   return new Map(
