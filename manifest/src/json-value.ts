@@ -78,7 +78,7 @@ export function placeJson(value: unknown, limits: ParseLimits): ReadValue {
     if (Array.isArray(from)) return from.map((entry, index) => read(entry, [...path, index], depth + 1));
     const to: Record<string, YamlValue> = {};
     for (const [name, inner] of Object.entries(from)) {
-      if (seen.stopped || inner === undefined) continue;
+      if (inner === undefined) continue;
       offset++;
       const field = [...path, name];
       if (name === "__proto__") {
