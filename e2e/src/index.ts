@@ -1,3 +1,5 @@
+export { ApiServer, type ApiServerOptions, startApiServer } from "./cluster/api-server.ts";
+export { CommandError } from "./cluster/run.ts";
 export { type AdminClient, adminClient, isProgrammed, objectStatus } from "./mesh/admin.ts";
 export { type Digit, heldBackDigits, PIXELS } from "./mesh/digits.ts";
 export { editWeights } from "./mesh/edit.ts";

@@ -1,0 +1,3 @@
+module hedgerow.test/pause
+
+go 1.26.0
