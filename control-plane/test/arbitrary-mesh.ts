@@ -185,6 +185,8 @@ export const accessRequest = fc.record({
     "spiffe://bank.ae/ns/n2/sa/s1",
     "spiffe://bank.ae/ns/n22/sa/s1",
     "spiffe://other.ae/ns/n1/sa/s1",
+    // In plain text.
+    undefined,
   ),
   path: fc.constantFrom(
     "/x",

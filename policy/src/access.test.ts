@@ -1,6 +1,6 @@
 import type { AccessPolicy } from "@hedgerow/manifest";
 import { describe, expect, test } from "vitest";
-import { allowMesh, compileAccess, decide, denyAll } from "./access.ts";
+import { allowAnyone, allowMesh, compileAccess, decide, denyAll } from "./access.ts";
 
 type Rule = AccessPolicy["spec"]["allow"][number];
 
@@ -93,5 +93,10 @@ describe("of several policies", () => {
     expect(decide([allowMesh("default allow", "bank")], request).kind).toBe("deny");
     expect(decide([allowMesh("default allow", "bank.ae")], { ...request, spiffeId: "" }).kind).toBe("deny");
     expect(decide([denyAll("default deny")], request).kind).toBe("deny");
+  });
+  test("only one that lets in anyone lets in a caller without an identity", () => {
+    const plain = { spiffeId: undefined, path: "/x" };
+    expect(decide([open, allowMesh("default allow", "bank.ae")], plain).kind).toBe("deny");
+    expect(decide([open, allowAnyone("default allow")], plain).kind).toBe("allow");
   });
 });

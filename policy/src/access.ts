@@ -6,8 +6,8 @@ import { matchesText, type TextMatch } from "./text-match.ts";
 /** One way in: a caller that any principal matches, on a path that any match holds for. */
 export interface AccessRule {
   readonly name: string;
-  /** On the caller's SPIFFE id. */
-  readonly principals: readonly TextMatch[];
+  /** On the caller's SPIFFE id. Undefined: every caller, whether it has one or not. */
+  readonly principals: readonly TextMatch[] | undefined;
   /** On the path without its query, as Envoy normalises it. Undefined: every path. */
   readonly paths: readonly TextMatch[] | undefined;
 }
@@ -20,8 +20,8 @@ export interface CompiledAccess {
 }
 
 export interface AccessRequest {
-  /** The URI SAN that TLS proved. */
-  readonly spiffeId: string;
+  /** The URI SAN that TLS proved; undefined for a caller in plain text. */
+  readonly spiffeId: string | undefined;
   /** Without query and fragment, normalised (RFC 3986 section 6, slashes merged). */
   readonly path: string;
 }
@@ -50,6 +50,11 @@ export function allowMesh(policy: string, trustDomain: string): CompiledAccess {
   return { policy, rules: [{ name: "mesh", principals, paths: undefined }] };
 }
 
+/** Lets in whoever can connect, in plain text too; `policy` is its name in logs. */
+export function allowAnyone(policy: string): CompiledAccess {
+  return { policy, rules: [{ name: "anyone", principals: undefined, paths: undefined }] };
+}
+
 /** Lets nobody in; `policy` is its name in logs. */
 export function denyAll(policy: string): CompiledAccess {
   return { policy, rules: [] };
@@ -57,9 +62,11 @@ export function denyAll(policy: string): CompiledAccess {
 
 /** Allowed when any rule of any policy allows; the first that does is named. No policy: denied. */
 export function decide(policies: readonly CompiledAccess[], request: AccessRequest): AccessDecision {
+  const { spiffeId } = request;
+  const isCaller = (principal: TextMatch) => spiffeId !== undefined && matchesText(principal, spiffeId);
   for (const { policy, rules } of policies) {
     for (const { name, principals, paths } of rules) {
-      if (!principals.some((principal) => matchesText(principal, request.spiffeId))) continue;
+      if (principals !== undefined && !principals.some(isCaller)) continue;
       if (paths === undefined || paths.some((path) => matchesText(path, request.path)))
         return { kind: "allow", policy, rule: name };
     }

@@ -2,6 +2,7 @@ export {
   type AccessDecision,
   type AccessRequest,
   type AccessRule,
+  allowAnyone,
   allowMesh,
   type CompiledAccess,
   compileAccess,

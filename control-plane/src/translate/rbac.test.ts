@@ -1,5 +1,5 @@
 import { manifestSchemas } from "@hedgerow/manifest";
-import { type AccessRequest, allowMesh, compileAccess, decide, denyAll } from "@hedgerow/policy";
+import { type AccessRequest, allowAnyone, allowMesh, compileAccess, decide, denyAll } from "@hedgerow/policy";
 import type { Permission, Principal, RBAC } from "@hedgerow/proto/envoy/config/rbac/v3/rbac";
 import { RBAC_Action } from "@hedgerow/proto/envoy/config/rbac/v3/rbac";
 import type { StringMatcher } from "@hedgerow/proto/envoy/type/matcher/v3/string";
@@ -26,10 +26,11 @@ function matchesString({ matchPattern }: StringMatcher, text: string): boolean {
 }
 
 function matchesPrincipal({ identifier }: Principal, { spiffeId }: AccessRequest): boolean {
+  if (identifier.case === "any") return identifier.value;
   const name = identifier.case === "authenticated" ? identifier.value.principalName : undefined;
   // Without a name it would mean everyone who has a certificate.
   if (name === undefined) throw new Error("a principal without a name");
-  return matchesString(name, spiffeId);
+  return spiffeId !== undefined && matchesString(name, spiffeId);
 }
 
 function matchesPermission({ rule }: Permission, { path }: AccessRequest): boolean {
@@ -59,7 +60,11 @@ const compiled = allow.map((rules) =>
   ),
 );
 const policies = fc.array(
-  fc.oneof({ weight: 6, arbitrary: compiled }, fc.constantFrom(denyAll("x"), allowMesh("y", "bank.ae"))),
+  fc.oneof(
+    { weight: 12, arbitrary: compiled },
+    { weight: 2, arbitrary: fc.constantFrom(denyAll("x"), allowMesh("y", "bank.ae")) },
+    fc.constant(allowAnyone("z")),
+  ),
   { maxLength: 3 },
 );
 

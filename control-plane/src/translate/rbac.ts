@@ -39,7 +39,10 @@ export function rbac(access: readonly CompiledAccess[]): RBAC {
 
 function rbacPolicy({ principals, paths }: AccessRule): Policy {
   return create(PolicySchema, {
-    principals: principals.map(principal),
+    principals:
+      principals === undefined
+        ? [create(PrincipalSchema, { identifier: { case: "any", value: true } })]
+        : principals.map(principal),
     permissions:
       paths === undefined ? [create(PermissionSchema, { rule: { case: "any", value: true } })] : paths.map(permission),
   });
