@@ -132,6 +132,8 @@ export class ControlPlane implements AsyncDisposable {
         issuance: {
           spentTokens,
           workload: (nodeId) => this.#workloads.get(nodeId),
+          pod: () => undefined,
+          attestPod: undefined,
           svidLifetimeMs: () => this.#serving?.publisher.meshConfig?.spec.identity.lifetime ?? DEFAULT_SVID_LIFETIME_MS,
           counted: (method, outcome) => this.#metrics.svids.add({ method, outcome }),
         },

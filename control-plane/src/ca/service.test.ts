@@ -18,6 +18,7 @@ import {
   testWorkload,
   tlsConnect,
 } from "../../test/peer.ts";
+import type { Attestation } from "./attestation.ts";
 import type { WorkloadIdentity } from "./names.ts";
 import { ServerIdentity } from "./server-identity.ts";
 import { certificateService, enrollmentService, type IssuanceDeps } from "./service.ts";
@@ -29,6 +30,8 @@ let dir: string;
 let authority: IssuanceDeps["authority"];
 let skewMs: number;
 let workloads: Map<string, WorkloadIdentity>;
+let pods: Map<string, WorkloadIdentity>;
+let attestation: Attestation;
 let ca: string;
 let open: AsyncDisposableStack;
 let outcomes: string[];
@@ -39,6 +42,8 @@ beforeEach(() => {
   authority = testAuthority("bank.example", now);
   ca = peerFiles(testKey(), [], authority.trustBundle).ca;
   workloads = new Map([[identity.nodeId, identity]]);
+  pods = new Map();
+  attestation = { kind: "refused", cause: "nobody's" };
   outcomes = [];
   open = new AsyncDisposableStack();
   open.defer(() => rmSync(dir, { recursive: true }));
@@ -48,16 +53,19 @@ afterEach(() => open.disposeAsync());
 const now = () => Date.now() + skewMs;
 
 /** The two ports, as after a start with this directory. */
-async function start() {
+async function start(changes: Partial<IssuanceDeps> = {}) {
   const stack = new AsyncDisposableStack();
   const deps: IssuanceDeps = {
     authority,
     spentTokens: stack.use(await SpentTokens.open(dir, now)),
     workload: (nodeId) => workloads.get(nodeId),
+    pod: (nodeId) => pods.get(nodeId),
+    attestPod: async () => attestation,
     svidLifetimeMs: () => 60_000,
     now,
     logger: pino({ enabled: false }),
     counted: (method, outcome) => outcomes.push(`${method} ${outcome}`),
+    ...changes,
   };
   const own = stack.use(new ServerIdentity(authority));
   const listen = async (services: Parameters<typeof testServer>[1], clientCertificate: boolean): Promise<TestServer> =>
@@ -69,6 +77,7 @@ async function start() {
   return {
     meshPort,
     stop: () => stack.disposeAsync(),
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
     enroll: (token: string, csr = testCsr()) => enroll(client, token, csr),
     renew: async (files: { key: string; cert: string }, csr = testCsr()) => {
       const caller = grpcClient(CertificateService, meshPort.address, channelCredentials(ca, files));
@@ -93,8 +102,8 @@ function enroll(client: GrpcClient<typeof EnrollmentService>, token: string, csr
   );
 }
 
-async function started() {
-  const server = await start();
+async function started(changes: Partial<IssuanceDeps> = {}) {
+  const server = await start(changes);
   open.defer(server.stop);
   return server;
 }
@@ -176,6 +185,63 @@ describe("enrolment", () => {
   });
 });
 
+describe("enrolment of a pod", () => {
+  const pod: WorkloadIdentity = { nodeId: "models/web-0.blue", serviceAccount: "digits", region: "eu" };
+  const token = `${Buffer.from(JSON.stringify({ alg: "RS256" })).toString("base64url")}.e30.x`;
+
+  test("gives the SVID of the pod that its token is bound to", async () => {
+    const { enroll } = await started();
+    attestation = { kind: "attested", identity: pod };
+    const svid = await enroll(token);
+    expect(svid).toMatchObject({ spiffeId: "spiffe://bank.example/ns/models/sa/digits", nodeId: "models/web-0.blue" });
+    const leaf = new X509Certificate(svid?.certificateChain[0] ?? new Uint8Array());
+    expect(leaf.subjectAltName).toContain("DNS:web-0.blue.models.instance.hedgerow.internal");
+  });
+
+  test.each<[Attestation, status, RegExp]>([
+    [{ kind: "refused", cause: "no" }, status.UNAUTHENTICATED, /^service-account token refused$/],
+    [{ kind: "gone", details: "pod models/x is gone" }, status.FAILED_PRECONDITION, /^pod models\/x is gone$/],
+    [{ kind: "unavailable", cause: "no" }, status.UNAVAILABLE, /^the API server can't be asked/],
+    [
+      { kind: "attested", identity: { ...pod, nodeId: "hedgerow-system/x", serviceAccount: "control-plane" } },
+      status.FAILED_PRECONDITION,
+      /the control plane's own/,
+    ],
+  ])("%o", async (answer, code, details) => {
+    const { enroll } = await started();
+    attestation = answer;
+    await expect(enroll(token)).rejects.toEqual(refused(code, details));
+  });
+
+  test("is not tried where there is no cluster, nor for what is too long or comes with a bad request", async () => {
+    attestation = { kind: "attested", identity: pod };
+    const { enroll } = await started();
+    await expect(enroll("x".repeat(4097))).rejects.toEqual(refused(status.UNAUTHENTICATED));
+    await expect(enroll(token, Buffer.from("x"))).rejects.toEqual(refused(status.INVALID_ARGUMENT, /PKCS#10/));
+    await using directory = await start({ attestPod: undefined, spentTokens: undefined });
+    await expect(directory.enroll(token)).rejects.toEqual(refused(status.UNAUTHENTICATED, /^join token refused$/));
+  });
+
+  test("stands beside that of Workloads: of those the reusable tokens count", async () => {
+    const { enroll } = await started({ spentTokens: undefined });
+    await expect(enroll(await tokenFor())).rejects.toEqual(refused(status.UNAUTHENTICATED, /^join token refused$/));
+    expect((await enroll(await tokenFor(identity, true)))?.nodeId).toBe("models/a");
+  });
+
+  test("is renewed while the pod stands, and by nobody who was another", async () => {
+    const { renew } = await started();
+    const files = testWorkload(authority, pod.nodeId, { region: "eu" });
+    await expect(renew(files)).rejects.toEqual(refused(status.FAILED_PRECONDITION, /no Workload or pod/));
+    pods.set(pod.nodeId, pod);
+    expect((await renew(files))?.nodeId).toBe(pod.nodeId);
+    pods.set(pod.nodeId, { ...pod, serviceAccount: "other" });
+    await expect(renew(files)).rejects.toEqual(refused(status.FAILED_PRECONDITION, /changed, enrol again/));
+    // A Workload of the same name does not speak for the pod, nor the pod for it.
+    workloads.set(pod.nodeId, pod);
+    expect((await renew(files))?.spiffeId).toBe("spiffe://bank.example/ns/models/sa/digits");
+  });
+});
+
 describe("renewal", () => {
   test("signs a new key for the identity that the connection proved", async () => {
     const { renew } = await started();
@@ -184,7 +250,7 @@ describe("renewal", () => {
   });
 
   test.each([
-    ["the Workload is gone", () => workloads.clear(), /no Workload/],
+    ["the Workload is gone", () => workloads.clear(), /no Workload or pod/],
     [
       "its service account changed",
       () => workloads.set("models/a", { ...identity, serviceAccount: "other" }),

@@ -12,20 +12,28 @@ import {
 } from "@hedgerow/proto/hedgerow/ca/v1/ca";
 import type { Logger } from "../logger.ts";
 import type { NodeId } from "../snapshot/snapshot.ts";
+import type { Attestation } from "./attestation.ts";
 import type { Authority } from "./authority.ts";
 import { peerOfCall } from "./call-peer.ts";
 import { parseCsr } from "./csr.ts";
 import { isReserved, type WorkloadIdentity, workloadId } from "./names.ts";
 import { RateLimit } from "./rate-limit.ts";
+import { claimsToBeJoinToken } from "./service-account-token.ts";
 import type { SpentTokens } from "./spent-tokens.ts";
+import { MAX_TOKEN_BYTES } from "./token.ts";
 
 export type Outcome = "issued" | "refused" | "limited" | "failed";
 
 export interface IssuanceDeps {
   readonly authority: Authority;
-  readonly spentTokens: SpentTokens;
+  /** Undefined among replicas, which can't tell each other what is spent: single-use tokens are refused then. */
+  readonly spentTokens: SpentTokens | undefined;
   /** The Workload of that node id as the manifests have it now. */
   readonly workload: (nodeId: NodeId) => WorkloadIdentity | undefined;
+  /** The pod of that node id as the cluster has it now. */
+  readonly pod: (nodeId: NodeId) => WorkloadIdentity | undefined;
+  /** Whose token of a service account this is; undefined where there is no cluster to ask. */
+  readonly attestPod: ((token: string) => Promise<Attestation>) | undefined;
   /** Lifetime of an SVID that is issued now. */
   readonly svidLifetimeMs: () => number;
   readonly now: () => number;
@@ -73,31 +81,73 @@ function svid(authority: Authority, identity: WorkloadIdentity, publicKey: Uint8
 
 type Svid = ReturnType<typeof svid>;
 
-function workloadOf(deps: IssuanceDeps, nodeId: NodeId): Answer<WorkloadIdentity> {
-  const identity = deps.workload(nodeId);
-  if (identity === undefined || isReserved(identity))
-    return refuse({ code: status.FAILED_PRECONDITION, details: `there is no Workload ${nodeId}`, nodeId });
-  return { ok: true, value: identity };
-}
+const isServed = (identity: WorkloadIdentity | undefined) => identity !== undefined && !isReserved(identity);
 
 async function enroll(deps: IssuanceDeps, { token, csr }: EnrollRequest): Promise<Answer<Svid>> {
+  const { attestPod } = deps;
+  return attestPod === undefined || claimsToBeJoinToken(token)
+    ? await enrollWorkload(deps, token, csr)
+    : await enrollPod(deps, attestPod, token, csr);
+}
+
+async function enrollWorkload(deps: IssuanceDeps, token: string, csr: Uint8Array): Promise<Answer<Svid>> {
   const verified = await deps.authority.verifyToken(token);
   if (!verified.ok)
     return refuse({ code: status.UNAUTHENTICATED, details: "join token refused", cause: verified.problem });
   const { sub: nodeId, region, jti, exp, reusable } = verified.claims;
   const request = parseCsr(csr);
   if (!request.ok) return refuse({ code: status.INVALID_ARGUMENT, details: request.problem, nodeId });
-  const workload = workloadOf(deps, nodeId);
-  if (!workload.ok) return workload;
-  if (workload.value.region !== region)
+  const workload = deps.workload(nodeId);
+  if (workload === undefined || !isServed(workload))
+    return refuse({ code: status.FAILED_PRECONDITION, details: `there is no Workload ${nodeId}`, nodeId });
+  if (workload.region !== region)
     return refuse({ code: status.FAILED_PRECONDITION, details: "the Workload's region is not the token's", nodeId });
   // Last, so that a request that fails above does not cost the token; and on disk before the SVID exists.
-  const spent = reusable ? "spent" : await deps.spentTokens.spend(jti, exp);
+  const spent = reusable ? "spent" : ((await deps.spentTokens?.spend(jti, exp)) ?? "untold");
   if (spent === "already")
     return refuse({ code: status.UNAUTHENTICATED, details: "join token refused", cause: "token is spent", nodeId });
   if (spent === "full")
     return refuse({ code: status.RESOURCE_EXHAUSTED, details: "too many spent join tokens are still alive", nodeId });
-  return { ok: true, value: svid(deps.authority, workload.value, request.publicKey, deps.svidLifetimeMs()) };
+  if (spent === "untold")
+    return refuse({
+      code: status.UNAUTHENTICATED,
+      details: "join token refused",
+      cause: "token is single-use, and no replica knows whether another has taken it",
+      nodeId,
+    });
+  return { ok: true, value: svid(deps.authority, workload, request.publicKey, deps.svidLifetimeMs()) };
+}
+
+async function enrollPod(
+  deps: IssuanceDeps,
+  attestPod: (token: string) => Promise<Attestation>,
+  token: string,
+  csr: Uint8Array,
+): Promise<Answer<Svid>> {
+  const refused = (cause: string) =>
+    refuse({ code: status.UNAUTHENTICATED, details: "service-account token refused", cause });
+  if (Buffer.byteLength(token) > MAX_TOKEN_BYTES) return refused(`token takes more than ${MAX_TOKEN_BYTES} bytes`);
+  const request = parseCsr(csr);
+  if (!request.ok) return refuse({ code: status.INVALID_ARGUMENT, details: request.problem });
+  const attestation = await attestPod(token);
+  switch (attestation.kind) {
+    case "refused":
+      return refused(attestation.cause);
+    case "gone":
+      return refuse({ code: status.FAILED_PRECONDITION, details: attestation.details });
+    case "unavailable": {
+      const details = "the API server can't be asked about the token, try again in seconds";
+      return refuse({ code: status.UNAVAILABLE, details, cause: attestation.cause });
+    }
+    case "attested": {
+      const { identity } = attestation;
+      if (isServed(identity))
+        return { ok: true, value: svid(deps.authority, identity, request.publicKey, deps.svidLifetimeMs()) };
+      const { nodeId } = identity;
+      const details = `the service account of pod ${nodeId} is the control plane's own`;
+      return refuse({ code: status.FAILED_PRECONDITION, details, nodeId });
+    }
+  }
 }
 
 function renew(deps: IssuanceDeps, limit: RateLimit, call: ServerUnaryCall<RenewRequest, unknown>): Answer<Svid> {
@@ -109,16 +159,20 @@ function renew(deps: IssuanceDeps, limit: RateLimit, call: ServerUnaryCall<Renew
   if (!limit.take(nodeId, deps.now())) return limited("renewals", nodeId);
   const request = parseCsr(call.request.csr);
   if (!request.ok) return refuse({ code: status.INVALID_ARGUMENT, details: request.problem, nodeId });
-  const workload = workloadOf(deps, nodeId);
-  if (!workload.ok) return workload;
-  // Whoever changed the Workload's identity hands out a new token: an old SVID does not turn into another.
-  if (workloadId(authority.trustDomain, workload.value) !== peer.spiffeId || workload.value.region !== peer.region)
-    return refuse({
-      code: status.FAILED_PRECONDITION,
-      details: "the Workload's identity changed, enrol again",
-      nodeId,
-    });
-  return { ok: true, value: svid(authority, workload.value, request.publicKey, deps.svidLifetimeMs()) };
+  // A pod that took the name of another, as a StatefulSet's do, is who that one was: same name, same account, same region.
+  const standing = [deps.workload(nodeId), deps.pod(nodeId)].filter((one) => one !== undefined).filter(isServed);
+  if (standing.length === 0)
+    return refuse({ code: status.FAILED_PRECONDITION, details: `there is no Workload or pod ${nodeId}`, nodeId });
+  // Whoever changed the identity hands out a new token: an old SVID does not turn into another.
+  const same = standing.find(
+    (one) => workloadId(authority.trustDomain, one) === peer.spiffeId && one.region === peer.region,
+  );
+  if (same !== undefined) return { ok: true, value: svid(authority, same, request.publicKey, deps.svidLifetimeMs()) };
+  return refuse({
+    code: status.FAILED_PRECONDITION,
+    details: `the identity of ${nodeId} changed, enrol again`,
+    nodeId,
+  });
 }
 
 /** Arguments of grpc-js `addService` on the port `enroll`. */
