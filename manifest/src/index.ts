@@ -2,6 +2,7 @@ export { type Collision, checkObjects, findCollisions } from "./collisions.ts";
 export { fieldName } from "./field-name.ts";
 export { formatProblem } from "./format-problem.ts";
 export type { AccessMethod, AccessPolicy } from "./kinds/access-policy.ts";
+export { parseDurationMs } from "./kinds/fields.ts";
 export type { HTTPRoute } from "./kinds/http-route.ts";
 export { type Manifest, manifestSchemas } from "./kinds/manifest.ts";
 export type { MeshConfig } from "./kinds/mesh-config.ts";

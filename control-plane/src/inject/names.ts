@@ -1,0 +1,24 @@
+// What the injector writes into a pod, and what it reads there. The agent, the capture and the cluster's source know these names.
+
+export const INJECT_LABEL = "hedgerow.dev/inject";
+/** Tells the control plane's source which pods have a sidecar. */
+export const MESH_LABEL = "hedgerow.dev/mesh";
+/** What the injector did, as JSON; it recognises its own work by it. */
+export const STATUS_ANNOTATION = "hedgerow.dev/status";
+
+export const INIT_CONTAINER = "hedgerow-init";
+export const PROXY_CONTAINER = "hedgerow-proxy";
+export const RUN_VOLUME = "hedgerow-run";
+export const TOKEN_VOLUME = "hedgerow-token";
+export const OUR_CONTAINERS: readonly string[] = [INIT_CONTAINER, PROXY_CONTAINER];
+export const OUR_VOLUMES: readonly string[] = [RUN_VOLUME, TOKEN_VOLUME];
+
+/** The proxy's user and group: what it sends is not captured. */
+export const PROXY_UID = 1337;
+/** The agent's port: metrics, its own probes and those of the application. Never captured. */
+export const AGENT_PORT = 15_020;
+/** Outbound capture, inbound capture, the agent. */
+export const PROXY_PORTS: readonly number[] = [15_001, 15_006, AGENT_PORT];
+
+/** What the token in TOKEN_VOLUME is good for: enrolment, nothing else. */
+export const TOKEN_AUDIENCE = "hedgerow-enroll";
