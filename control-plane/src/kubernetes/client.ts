@@ -6,6 +6,7 @@ import { answerError, retryAfterMs } from "./answer.ts";
 import { CredentialStore } from "./credentials.ts";
 import { KubernetesError } from "./errors.ts";
 import type { KubernetesAccess } from "./kubeconfig.ts";
+import { pause } from "./pause.ts";
 
 export { KubernetesError } from "./errors.ts";
 
@@ -69,7 +70,7 @@ export class KubernetesClient implements Disposable {
         const waitMs = error.status === 429 ? (error.retryAfterMs ?? 1000) : undefined;
         if (waitMs === undefined || attempt === maxAttempts || performance.now() + waitMs > deadline) throw error;
         this.#logger.debug({ method, path, wait_ms: waitMs }, "API server is busy");
-        await pause(waitMs, either);
+        if (!(await pause(waitMs, either))) throw this.#failed(error, method, path, signal, timeout);
       }
     }
   }
@@ -190,18 +191,4 @@ function parseJson(text: string): unknown {
   } catch (error) {
     throw new KubernetesError(0, "BadAnswer", `answer is not JSON: ${messageOf(error)}`, { cause: error });
   }
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const abort = (): void => {
-      clearTimeout(timer);
-      reject(new KubernetesError(0, "Aborted", "aborted while the API server was busy", { cause: signal.reason }));
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener("abort", abort);
-      resolve();
-    }, ms);
-    signal.addEventListener("abort", abort, { once: true });
-  });
 }

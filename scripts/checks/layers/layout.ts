@@ -70,6 +70,10 @@ export const layout: Layout = {
     // What Kubernetes objects say, as values; its types stand before what reads them.
     { folder: "control-plane/src/cluster", pure: "all" },
     { folder: "control-plane/src/last-good", pure: "all" },
+    {
+      folder: "control-plane/src/source/kubernetes",
+      pure: ["cluster-part.ts", "manifest-part.ts", "read-manifest.ts"],
+    },
     { folder: "control-plane/src/readiness", pure: ["tracker.ts"] },
     { folder: "control-plane/src/model", pure: "all" },
     { folder: "control-plane/src/translate", pure: "all" },
