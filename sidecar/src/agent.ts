@@ -6,11 +6,12 @@ import { buildBootstrap } from "./envoy/bootstrap.ts";
 import { LogFiles } from "./envoy/log-files.ts";
 import { ACCESS_LOG, ENVOY_LOG, EnvoyProcess } from "./envoy/process.ts";
 import { CaClient } from "./identity/ca-client.ts";
-import { Identity, readToken } from "./identity/identity.ts";
+import { Identity, nodeIdOf } from "./identity/identity.ts";
 import { meshCredentials } from "./identity/mesh-credentials.ts";
 import type { Logger } from "./logger.ts";
 import { agentPage } from "./metrics/agent-page.ts";
 import { MetricsServer } from "./metrics/server.ts";
+import { Prober } from "./probes/prober.ts";
 import { ReadinessMonitor } from "./ready/monitor.ts";
 import { Reporter } from "./ready/report.ts";
 import { Relay } from "./relay/relay.ts";
@@ -26,8 +27,8 @@ const AGENT_VERSION = "0.1.0";
  * Errors: token_invalid, run_directory_unusable, and those of listening.
  */
 export async function runAgent(config: Config, logger: Logger, signal: AbortSignal): Promise<void> {
-  // The token says who we are before the control plane does, so that Envoy and its relay need not wait for it.
-  const { nodeId } = await readToken(config.tokenFile);
+  // Known before the control plane says it, so that Envoy and its relay need not wait.
+  const nodeId = await nodeIdOf(config.enrolment);
   const sockets = await prepareRunDirectory(config.runDirectory);
   const { now, random } = { now: Date.now, random: Math.random };
   const part = (name: string) => logger.child({ part: name, node_id: nodeId });
@@ -38,13 +39,14 @@ export async function runAgent(config: Config, logger: Logger, signal: AbortSign
     concurrency: config.envoyConcurrency,
     bootstrap: buildBootstrap({ nodeId, agentSocket: sockets.agent, adminSocket: sockets.admin }),
     runDirectory: config.runDirectory,
+    log: config.envoyLog,
     admin,
     random,
     logger: part("envoy"),
   });
   const identity = new Identity({
     ca: new CaClient({ enrollAddress: config.enrollAddress, meshAddress: config.meshAddress, now }),
-    tokenFile: config.tokenFile,
+    enrolment: config.enrolment,
     nodeId,
     now,
     random,
@@ -105,10 +107,12 @@ export async function runAgent(config: Config, logger: Logger, signal: AbortSign
     envoyPage: async () => await admin.prometheus(),
     appUrl: config.appMetricsUrl,
     readiness: () => (signal.aborted ? { ready: false, reason: "draining" } : monitor.current),
+    started: () => monitor.started,
+    prober: new Prober({ probes: config.probes, podIp: config.podIp, logger: part("probes") }),
     logger: part("metrics"),
   });
   const logFiles = new LogFiles(
-    [ACCESS_LOG, ENVOY_LOG].map((name) => `${config.runDirectory}/${name}`),
+    config.envoyLog === "files" ? [ACCESS_LOG, ENVOY_LOG].map((name) => `${config.runDirectory}/${name}`) : [],
     part("envoy"),
   );
 
@@ -139,7 +143,7 @@ export async function runAgent(config: Config, logger: Logger, signal: AbortSign
   logger.info({ drain_ms: limitMs }, "Draining");
   // Out of every caller's endpoints first, then out of their connections. Envoy keeps its SVID and relay meanwhile.
   await reporter.stop("draining");
-  await envoy.drain(limitMs);
+  await envoy.drain(limitMs, config.enrolment.kind === "service_account");
   await envoy.stop();
   logger.info("Stopped");
 }

@@ -1,97 +1,144 @@
-import { z } from "zod";
+import { type Probe, parseProbes } from "./probes/settings.ts";
+import { type Address, address, type Form, matching, oneOf, Settings, wholeNumber } from "./settings.ts";
 
 /** `sun_path` of a Unix socket address holds 108 bytes with its terminator (unix(7)). */
 const MAX_SOCKET_PATH_BYTES = 107;
 /** The longest name that the agent gives a socket in its run directory, with the slash. */
 const LONGEST_SOCKET_NAME = "/envoy-admin.sock";
+const MAX_RUN_DIRECTORY_BYTES = MAX_SOCKET_PATH_BYTES - LONGEST_SOCKET_NAME.length;
+const MAX_ROOTS = 16;
+
+/**
+ * Whence the agent knows who it is and by which roots to know the control plane, and what it shows to be believed: a join
+ * token says it all; a pod's service-account token says nothing that the agent could use, so the injector sets it beside.
+ */
+export type Enrolment =
+  | { readonly kind: "join_token"; readonly tokenFile: string }
+  | {
+      readonly kind: "service_account";
+      readonly tokenFile: string;
+      /** HEDGEROW_NODE_ID, NAMESPACE/POD. */
+      readonly nodeId: string;
+      /** HEDGEROW_TRUST_DOMAIN. */
+      readonly trustDomain: string;
+      /** HEDGEROW_ROOT_DIGESTS, SHA-256 of each trusted root's DER, lower-case hexadecimal. */
+      readonly rootDigests: ReadonlySet<string>;
+    };
 
 export interface Config {
   /** HEDGEROW_ENROLL, host:port of the control plane's enrolment port. */
   readonly enrollAddress: string;
   /** HEDGEROW_MESH, host:port of the control plane's mTLS port. */
   readonly meshAddress: string;
-  /** HEDGEROW_TOKEN_FILE, the join token; read again at every enrolment. */
-  readonly tokenFile: string;
+  /** HEDGEROW_TOKEN_FILE, read again at every enrolment; with the three settings of `service_account`, or none of them. */
+  readonly enrolment: Enrolment;
   /** HEDGEROW_RUN, absolute path of a directory for sockets, the bootstrap and Envoy's logs; made 0700. */
   readonly runDirectory: string;
   /** ENVOY_BIN, default `envoy` on the PATH. */
   readonly envoyBinary: string;
   /** HEDGEROW_ENVOY_CONCURRENCY, Envoy's worker threads, 1 … 128, default 2. */
   readonly envoyConcurrency: number;
+  /** HEDGEROW_ENVOY_LOG, where Envoy writes: `files` of the run directory (default), or the agent's own `stdout`. */
+  readonly envoyLog: "files" | "stdout";
   /** HEDGEROW_METRICS_LISTEN, default 127.0.0.1:15020. */
   readonly metricsListen: { readonly host: string; readonly port: number };
   /** HEDGEROW_APP_METRICS, an http URL whose Prometheus page is merged into the agent's. */
   readonly appMetricsUrl: string | undefined;
+  /** HEDGEROW_PROBES, the application's own probes, by the path under which the agent answers for them; default none. */
+  readonly probes: ReadonlyMap<string, Probe>;
+  /** HEDGEROW_POD_IP, where the application is probed, default 127.0.0.1. */
+  readonly podIp: string | undefined;
   /** HEDGEROW_LOG_LEVEL, trace … fatal, default info. */
   readonly logLevel: string;
 }
 
-const address = (least: number) =>
-  z.string().transform((text, context) => {
-    const match = /^(?:\[(?<v6>[0-9a-fA-F:.]+)\]|(?<host>[^\s:[\]]+)):(?<port>\d{1,5})$/.exec(text);
-    const port = Number(match?.groups?.["port"]);
-    if (!match || !(port >= least && port <= 65_535)) {
-      context.addIssue(`expected host:port with a port in ${least}–65535`);
-      return z.NEVER;
-    }
-    return { text, host: match.groups?.["v6"] ?? match.groups?.["host"] ?? "", port };
-  });
+const runDirectory: Form<string> = {
+  expected: `expected an absolute path of at most ${MAX_RUN_DIRECTORY_BYTES} bytes, so that its sockets have valid names`,
+  read: (path) =>
+    path.startsWith("/") && new TextEncoder().encode(path).length <= MAX_RUN_DIRECTORY_BYTES ? path : undefined,
+};
 
-const schema = z.object({
-  HEDGEROW_ENROLL: address(1),
-  HEDGEROW_MESH: address(1),
-  HEDGEROW_TOKEN_FILE: z.string().min(1, "expected the path of a file"),
-  HEDGEROW_RUN: z
-    .string()
-    .startsWith("/", "expected an absolute path")
-    .refine(
-      (path) => new TextEncoder().encode(path + LONGEST_SOCKET_NAME).length <= MAX_SOCKET_PATH_BYTES,
-      `expected at most ${MAX_SOCKET_PATH_BYTES - LONGEST_SOCKET_NAME.length} bytes, so that its sockets have valid names`,
-    ),
-  ENVOY_BIN: z.string().min(1, "expected the path of Envoy").default("envoy"),
-  HEDGEROW_ENVOY_CONCURRENCY: z.coerce
-    .number("expected a whole number in 1–128")
-    .int("expected a whole number in 1–128")
-    .min(1, "expected a whole number in 1–128")
-    .max(128, "expected a whole number in 1–128")
-    .default(2),
-  HEDGEROW_METRICS_LISTEN: address(0).default({ text: "127.0.0.1:15020", host: "127.0.0.1", port: 15_020 }),
-  HEDGEROW_APP_METRICS: z.url({ protocol: /^http$/, error: "expected an http:// URL" }).optional(),
-  HEDGEROW_LOG_LEVEL: z
-    .enum(["trace", "debug", "info", "warn", "error", "fatal"], "expected trace, debug, info, warn, error or fatal")
-    .default("info"),
-});
+const httpUrl: Form<string> = {
+  expected: "expected an http:// URL",
+  read: (text) => (URL.canParse(text) && new URL(text).protocol === "http:" ? text : undefined),
+};
+
+const rootDigests: Form<ReadonlySet<string>> = {
+  expected: `expected at most ${MAX_ROOTS} SHA-256 digests in hexadecimal, separated by commas`,
+  read: (text) => {
+    const digests = text.split(",").map((digest) => digest.trim().toLowerCase());
+    return digests.length <= MAX_ROOTS && digests.every((digest) => /^[0-9a-f]{64}$/.test(digest))
+      ? new Set(digests)
+      : undefined;
+  },
+};
+
+const anything = matching(/^/, "");
+const nodeId = matching(/^[a-z0-9-]{1,63}\/[a-z0-9.-]{1,253}$/, "expected NAMESPACE/POD");
+const trustDomain = matching(/^[a-z0-9._-]{1,255}$/, "expected a trust domain, as in bank.example");
+const podIp = matching(/^(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*)$/, "expected an IP address");
+const metricsListen: Address = { text: "127.0.0.1:15020", host: "127.0.0.1", port: 15_020 };
 
 /** The agent's configuration from its environment, or every problem, each naming variable, value and range. */
 export function parseConfig(
   env: Readonly<Record<string, string | undefined>>,
 ): { readonly ok: true; readonly value: Config } | { readonly ok: false; readonly problems: readonly string[] } {
-  // An empty variable is an absent one, as shells and container recipes mean it.
-  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ""));
-  const parsed = schema.safeParse(given);
-  if (!parsed.success) {
-    return {
-      ok: false,
-      problems: parsed.error.issues.map(({ path, message }) => {
-        const name = String(path[0]);
-        const value = given[name];
-        return value === undefined ? `${name} is not set` : `${name}=${JSON.stringify(value)}: ${message}`;
-      }),
-    };
+  const settings = new Settings(env);
+  const enroll = settings.required("HEDGEROW_ENROLL", address(1));
+  const mesh = settings.required("HEDGEROW_MESH", address(1));
+  const enrolment = parseEnrolment(settings);
+  const run = settings.required("HEDGEROW_RUN", runDirectory);
+  const listen = settings.optional("HEDGEROW_METRICS_LISTEN", address(0), metricsListen);
+  const optional = {
+    envoyBinary: settings.optional("ENVOY_BIN", anything, "envoy"),
+    envoyConcurrency: settings.optional("HEDGEROW_ENVOY_CONCURRENCY", wholeNumber(1, 128), 2),
+    envoyLog: settings.optional("HEDGEROW_ENVOY_LOG", oneOf(["files", "stdout"]), "files"),
+    metricsListen: { host: listen.host, port: listen.port },
+    appMetricsUrl: settings.optional("HEDGEROW_APP_METRICS", httpUrl, undefined),
+    probes: parseAllProbes(settings),
+    podIp: settings.optional("HEDGEROW_POD_IP", podIp, undefined),
+    logLevel: settings.optional(
+      "HEDGEROW_LOG_LEVEL",
+      oneOf(["trace", "debug", "info", "warn", "error", "fatal"]),
+      "info",
+    ),
+  };
+  if (enroll === undefined || mesh === undefined || enrolment === undefined || run === undefined) {
+    return { ok: false, problems: settings.problems };
   }
-  const value = parsed.data;
+  if (settings.problems.length > 0) return { ok: false, problems: settings.problems };
   return {
     ok: true,
     value: Object.freeze({
-      enrollAddress: value.HEDGEROW_ENROLL.text,
-      meshAddress: value.HEDGEROW_MESH.text,
-      tokenFile: value.HEDGEROW_TOKEN_FILE,
-      runDirectory: value.HEDGEROW_RUN,
-      envoyBinary: value.ENVOY_BIN,
-      envoyConcurrency: value.HEDGEROW_ENVOY_CONCURRENCY,
-      metricsListen: { host: value.HEDGEROW_METRICS_LISTEN.host, port: value.HEDGEROW_METRICS_LISTEN.port },
-      appMetricsUrl: value.HEDGEROW_APP_METRICS,
-      logLevel: value.HEDGEROW_LOG_LEVEL,
+      enrollAddress: enroll.text,
+      meshAddress: mesh.text,
+      enrolment,
+      runDirectory: run,
+      ...optional,
     }),
   };
+}
+
+function parseEnrolment(settings: Settings): Enrolment | undefined {
+  const tokenFile = settings.required("HEDGEROW_TOKEN_FILE", anything);
+  const names = ["HEDGEROW_NODE_ID", "HEDGEROW_TRUST_DOMAIN", "HEDGEROW_ROOT_DIGESTS"];
+  const absent = names.filter((name) => !settings.has(name));
+  if (absent.length === names.length) {
+    return tokenFile === undefined ? undefined : { kind: "join_token", tokenFile };
+  }
+  for (const name of absent) settings.problem(`${name} is not set: it belongs with ${names.join(", ")}`);
+  const id = settings.optional("HEDGEROW_NODE_ID", nodeId, undefined);
+  const domain = settings.optional("HEDGEROW_TRUST_DOMAIN", trustDomain, undefined);
+  const digests = settings.optional("HEDGEROW_ROOT_DIGESTS", rootDigests, undefined);
+  if (tokenFile === undefined || id === undefined || domain === undefined || digests === undefined) return undefined;
+  return { kind: "service_account", tokenFile, nodeId: id, trustDomain: domain, rootDigests: digests };
+}
+
+function parseAllProbes(settings: Settings): ReadonlyMap<string, Probe> {
+  const text = settings.text("HEDGEROW_PROBES");
+  if (text === undefined) return new Map();
+  const parsed = parseProbes(text);
+  if (parsed.ok) return parsed.value;
+  for (const problem of parsed.problems) settings.problem(`HEDGEROW_PROBES: ${problem}`);
+  return new Map();
 }

@@ -3,6 +3,8 @@ import { SidecarError } from "../errors.ts";
 
 const TIMEOUT_MS = 2_000;
 const MAX_ANSWER_BYTES = 32 * 1024 * 1024;
+/** Statistic of the listener `inbound-capture`, whose address is fixed. */
+const CAPTURED_CONNECTIONS = "^listener\\.0\\.0\\.0\\.0_15006\\.downstream_cx_total$";
 
 /** Envoy's admin interface over its Unix socket. Every call is bounded in time and bytes. */
 export class EnvoyAdmin {
@@ -28,6 +30,12 @@ export class EnvoyAdmin {
   async activeConnections(): Promise<number> {
     const { body } = await this.#call("GET", "/stats?filter=downstream_cx_active$");
     return sumActiveConnections(body);
+  }
+
+  /** Connections that were ever led to the listener of a pod's captured inbound traffic; 0 where nothing is captured. */
+  async capturedConnections(): Promise<number> {
+    const { body } = await this.#call("GET", `/stats?filter=${encodeURIComponent(CAPTURED_CONNECTIONS)}`);
+    return Number(/: (\d+)\s*$/.exec(body)?.[1] ?? 0);
   }
 
   async prometheus(): Promise<string> {

@@ -26,6 +26,7 @@ function prepare(nodeId: string, binary: string = envoyPath()): { envoy: EnvoyPr
     concurrency: 1,
     bootstrap,
     runDirectory: directory,
+    log: "files",
     admin,
     random: () => 0,
     logger: pino({ level: "silent" }),

@@ -20,6 +20,11 @@ const WATCH_MS = 500;
 const TERMINATE_MS = 5_000;
 /** Callers need a moment to hear that this endpoint is gone; until then even an idle Envoy may be called. */
 const LEAST_DRAIN_MS = 1_000;
+/**
+ * In a pod that has been called: nobody but the API server tells the callers, by way of EndpointSlices and the control plane,
+ * and a connection to an address that is gone takes its time to fail.
+ */
+const LEAST_CAPTURED_DRAIN_MS = 5_000;
 /** What requests get that came over a new connection while the others drained. */
 const LAST_REQUESTS_MS = 1_000;
 /** How long connections of an Envoy with an outdated bootstrap may finish. */
@@ -33,13 +38,17 @@ const PID_FILE = "envoy.pid";
 /** The option of Envoy by which its process is known. */
 const BOOTSTRAP_OPTION = "--config-path";
 
-/** Starts, adopts, watches and stops the one Envoy of a run directory. It outlives the agent: own process group, no pipes. */
+/**
+ * Starts, adopts, watches and stops the one Envoy of a run directory. It outlives the agent: own process group, no pipes of
+ * the agent's.
+ */
 export class EnvoyProcess {
   readonly #binary: string;
   readonly #arguments: readonly string[];
   readonly #bootstrap: string;
   readonly #bootstrapPath: string;
   readonly #runDirectory: string;
+  readonly #log: "files" | "stdout";
   readonly #admin: EnvoyAdmin;
   readonly #random: () => number;
   readonly #logger: Logger;
@@ -54,6 +63,11 @@ export class EnvoyProcess {
     /** From buildBootstrap. */
     readonly bootstrap: string;
     readonly runDirectory: string;
+    /**
+     * Where its access log and messages go: `files` of the run directory, or `stdout`, this process's own, which has to
+     * outlive it: a container's does.
+     */
+    readonly log: "files" | "stdout";
     readonly admin: EnvoyAdmin;
     readonly random: () => number;
     readonly logger: Logger;
@@ -61,6 +75,7 @@ export class EnvoyProcess {
     this.#binary = options.binary;
     this.#bootstrap = options.bootstrap;
     this.#runDirectory = options.runDirectory;
+    this.#log = options.log;
     this.#admin = options.admin;
     this.#random = options.random;
     this.#logger = options.logger;
@@ -82,7 +97,7 @@ export class EnvoyProcess {
     ];
     // The path names the whole of what Envoy was started with, so that a command line alone tells whether to adopt it.
     const digest = createHash("sha256")
-      .update(JSON.stringify([options.binary, flags, options.bootstrap]))
+      .update(JSON.stringify([options.binary, flags, options.log, options.bootstrap]))
       .digest("hex")
       .slice(0, 12);
     this.#bootstrapPath = join(options.runDirectory, `${BOOTSTRAP_PREFIX}${digest}.json`);
@@ -130,17 +145,18 @@ export class EnvoyProcess {
   }
 
   /**
-   * Asks every peer to leave and waits until they have, at most `limitMs`; then takes no new connections and lets the
-   * requests that came meanwhile finish, a second more at most. A caller that has not heard that this endpoint is gone, as
+   * Asks every peer to leave and waits until they have, at most `limitMs`, still taking connections; then takes none and lets
+   * the requests that came meanwhile finish, a second more at most. `captured`: nobody has told the callers on our behalf. A caller that has not heard that this endpoint is gone, as
    * when the control plane is away, connects again whenever it is asked to leave: refused, it tries another endpoint.
    * This Envoy is not adopted any more.
    */
-  async drain(limitMs: number): Promise<void> {
+  async drain(limitMs: number, captured = false): Promise<void> {
     const deadlineMs = performance.now() + limitMs;
     try {
       await this.#removePid();
+      const called = captured && (await this.#admin.capturedConnections()) > 0;
       await this.#admin.drainListeners();
-      await sleep(Math.min(LEAST_DRAIN_MS, limitMs));
+      await sleep(Math.min(called ? LEAST_CAPTURED_DRAIN_MS : LEAST_DRAIN_MS, limitMs));
       await this.#peersLeave(deadlineMs);
       await this.#admin.closeListeners();
       await this.#peersLeave(performance.now() + LAST_REQUESTS_MS);
@@ -185,15 +201,7 @@ export class EnvoyProcess {
   }
 
   async #spawn(): Promise<void> {
-    const access = openSync(join(this.#runDirectory, ACCESS_LOG), "a", 0o600);
-    const log = openSync(join(this.#runDirectory, ENVOY_LOG), "a", 0o600);
-    let child: ChildProcess;
-    try {
-      child = spawn(this.#binary, this.#arguments, { detached: true, stdio: ["ignore", access, log] });
-    } finally {
-      closeSync(access);
-      closeSync(log);
-    }
+    const child = this.#log === "stdout" ? this.#spawnWith("inherit", "inherit") : this.#spawnWithFiles();
     const { promise, resolve, reject } = Promise.withResolvers<undefined>();
     child.once("spawn", () => resolve(undefined));
     child.once("error", reject);
@@ -208,6 +216,21 @@ export class EnvoyProcess {
     const pidFile = join(this.#runDirectory, PID_FILE);
     await writeFile(`${pidFile}.new`, `${child.pid}\n`, { mode: 0o600 });
     await rename(`${pidFile}.new`, pidFile);
+  }
+
+  #spawnWithFiles(): ChildProcess {
+    const access = openSync(join(this.#runDirectory, ACCESS_LOG), "a", 0o600);
+    const log = openSync(join(this.#runDirectory, ENVOY_LOG), "a", 0o600);
+    try {
+      return this.#spawnWith(access, log);
+    } finally {
+      closeSync(access);
+      closeSync(log);
+    }
+  }
+
+  #spawnWith(access: number | "inherit", log: number | "inherit"): ChildProcess {
+    return spawn(this.#binary, this.#arguments, { detached: true, stdio: ["ignore", access, log] });
   }
 
   /** True once Envoy has ended, false when the signal came first. */

@@ -8,7 +8,7 @@ import { encodeCsr } from "./csr.ts";
 import { fetchTrustedRoot } from "./first-contact.ts";
 import { CONTROL_PLANE_CHANNEL, enrollCredentials, meshCredentials } from "./mesh-credentials.ts";
 import { type Expected, PrivateKey, readSvid, type Svid } from "./svid.ts";
-import type { JoinToken } from "./token.ts";
+import { adviceAbout, type EnrolmentToken } from "./token.ts";
 
 const CALL_TIMEOUT_MS = 10_000;
 const newKeyPair = promisify(generateKeyPair);
@@ -26,11 +26,11 @@ export class CaClient {
   }
 
   /**
-   * The first SVID, in exchange for a join token.
+   * The first SVID, in exchange for a token.
    * Errors: control_plane_untrusted, enrol_refused (the control plane's words), svid_invalid.
    */
-  async enrol(token: JoinToken, signal: AbortSignal): Promise<Svid> {
-    const rootPem = await fetchTrustedRoot(splitAddress(this.#enrollAddress), token.rootDigests, signal);
+  async enrol(token: EnrolmentToken, signal: AbortSignal): Promise<Svid> {
+    const rootPem = await fetchTrustedRoot(splitAddress(this.#enrollAddress), token, signal);
     const { key, csr } = await newRequest();
     const client = grpcClient(
       EnrollmentService,
@@ -106,14 +106,9 @@ async function unary<Answer>(
   }
 }
 
-/** The control plane does not tell a stranger what is wrong with a token; its holder can be told more. */
-function withAdvice(error: unknown, { expiresAtMs, nodeId }: JoinToken, nowMs: number): unknown {
+function withAdvice(error: unknown, token: EnrolmentToken, nowMs: number): unknown {
   if (!(error instanceof Error && "code" in error && error.code === status.UNAUTHENTICATED)) return error;
-  const why =
-    expiresAtMs <= nowMs
-      ? `it expired at ${new Date(expiresAtMs).toISOString()}`
-      : "it has been used, or is another control plane's";
-  return new Error(`${error.message}: ${why}; make another with hedgerow token create ${nodeId}`, { cause: error });
+  return new Error(`${error.message}: ${adviceAbout(token, nowMs)}`, { cause: error });
 }
 
 function coded(code: "enrol_refused" | "renew_refused", what: string, address: string, error: unknown): unknown {

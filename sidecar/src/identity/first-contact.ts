@@ -1,20 +1,26 @@
 import { createHash, type X509Certificate } from "node:crypto";
 import { connect } from "node:tls";
 import { messageOf, SidecarError } from "../errors.ts";
+import type { EnrolmentToken } from "./token.ts";
 
 const TIMEOUT_MS = 10_000;
 /** A control plane presents its leaf and a root or two; a chain without end is somebody's joke. */
 const MAX_CHAIN = 10;
+/** Who says which roots to trust, and what to do when they are no longer those of the control plane. */
+const NAMED_BY = {
+  join_token: "the join token names",
+  service_account: "HEDGEROW_ROOT_DIGESTS names; a new pod is given those of today",
+} as const;
 
 /**
- * Asks the enrolment port for its certificate chain and returns, as PEM, the root in it whose digest the join token names.
+ * Asks the enrolment port for its certificate chain and returns, as PEM, the root in it whose digest came with the token.
  * Nothing is verified on this connection and nothing secret is sent over it: whoever answers gains an empty handshake.
  *
  * Errors: control_plane_untrusted (no certificate in the chain has such a digest); connection errors as they come.
  */
 export async function fetchTrustedRoot(
   target: { readonly host: string; readonly port: number },
-  rootDigests: ReadonlySet<string>,
+  { kind, rootDigests }: Pick<EnrolmentToken, "kind" | "rootDigests">,
   signal: AbortSignal,
 ): Promise<string> {
   const chain = await presentedChain(target, AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]));
@@ -24,7 +30,7 @@ export async function fetchTrustedRoot(
     const presented = digests.map((digest) => digest.slice(0, 16)).join(", ");
     throw new SidecarError(
       "control_plane_untrusted",
-      `the control plane at ${target.host}:${target.port} does not present a root that the join token names (presented: ${presented})`,
+      `the control plane at ${target.host}:${target.port} does not present a root that ${NAMED_BY[kind]} (presented: ${presented})`,
     );
   }
   return root.toString();

@@ -1,35 +1,45 @@
 import { readFile } from "node:fs/promises";
+import type { Enrolment } from "../config.ts";
 import { messageOf, SidecarError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import { pause } from "../pause.ts";
 import type { CaClient } from "./ca-client.ts";
 import { nextStep, renewAtMs, retryDelayMs } from "./renewal.ts";
 import type { Svid } from "./svid.ts";
-import { decodeToken, type JoinToken } from "./token.ts";
+import { decodeToken, type EnrolmentToken } from "./token.ts";
 
 /** setTimeout's own limit (2^31 − 1 ms); a longer wait is made of several. */
 const MAX_SLEEP_MS = 2 ** 31 - 1;
 
-/** Reads a join token from its file. Errors: token_invalid (unreadable, or not a join token). */
-export async function readToken(file: string): Promise<JoinToken> {
+const NAMES = { join_token: "join token", service_account: "service-account token" } as const;
+
+/** Reads the token from its file. Errors: token_invalid (unreadable, or not such a token). */
+async function readToken(enrolment: Enrolment): Promise<EnrolmentToken> {
+  const name = `${NAMES[enrolment.kind]} ${enrolment.tokenFile}`;
   let text: string;
   try {
-    text = await readFile(file, "utf8");
+    text = await readFile(enrolment.tokenFile, "utf8");
   } catch (error) {
-    throw new SidecarError("token_invalid", `read join token ${file}: ${messageOf(error)}`, error);
+    throw new SidecarError("token_invalid", `read ${name}: ${messageOf(error)}`, error);
   }
-  const decoded = decodeToken(text);
-  if (!decoded.ok) throw new SidecarError("token_invalid", `join token ${file}: ${decoded.message}`);
+  const decoded = decodeToken(text, enrolment);
+  if (!decoded.ok) throw new SidecarError("token_invalid", `${name}: ${decoded.message}`);
   return decoded.value;
+}
+
+/** Who this agent is, before any control plane has said so. Errors: token_invalid, where only the token says it. */
+export async function nodeIdOf(enrolment: Enrolment): Promise<string> {
+  return enrolment.kind === "service_account" ? enrolment.nodeId : (await readToken(enrolment)).nodeId;
 }
 
 /**
  * Holds the workload's SVID and keeps it fresh, for as long as the agent lives: a control plane that is down or that refuses
- * is asked again, never given up. The token file is read again at every enrolment, so that a new token needs no restart.
+ * is asked again, never given up. The token file is read again at every enrolment, so that a new token needs no restart: in
+ * a pod the kubelet renews it.
  */
 export class Identity {
   readonly #ca: CaClient;
-  readonly #tokenFile: string;
+  readonly #enrolment: Enrolment;
   readonly #nodeId: string;
   readonly #now: () => number;
   readonly #random: () => number;
@@ -41,15 +51,15 @@ export class Identity {
 
   constructor(options: {
     readonly ca: CaClient;
-    readonly tokenFile: string;
-    /** NAMESPACE/NAME from the token that the agent started with; a token for another node is refused. */
+    readonly enrolment: Enrolment;
+    /** NAMESPACE/NAME as the agent started; a token for another node is refused. */
     readonly nodeId: string;
     readonly now: () => number;
     readonly random: () => number;
     readonly logger: Logger;
   }) {
     this.#ca = options.ca;
-    this.#tokenFile = options.tokenFile;
+    this.#enrolment = options.enrolment;
     this.#nodeId = options.nodeId;
     this.#now = options.now;
     this.#random = options.random;
@@ -102,7 +112,7 @@ export class Identity {
 
   async #next(step: "renew" | "enrol", signal: AbortSignal): Promise<Svid> {
     if (step === "renew" && this.#current !== undefined) return await this.#ca.renew(this.#current, signal);
-    const token = await readToken(this.#tokenFile);
+    const token = await readToken(this.#enrolment);
     if (token.nodeId !== this.#nodeId) {
       throw new SidecarError(
         "token_invalid",

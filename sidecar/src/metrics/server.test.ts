@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { pino } from "pino";
 import { expect, test } from "vitest";
 import { until } from "../../test/until.ts";
+import { Prober } from "../probes/prober.ts";
 import { MetricsServer } from "./server.ts";
 
 const sixteenMegabytes = "# TYPE a counter\na 1\n".repeat(800_000);
@@ -15,6 +16,8 @@ async function serve(envoyPage: () => Promise<string>): Promise<{ server: Metric
     envoyPage,
     appUrl: undefined,
     readiness: () => ({ ready: true, reason: "" }),
+    started: () => true,
+    prober: new Prober({ probes: new Map(), podIp: undefined, logger: pino({ level: "silent" }) }),
     logger: pino({ level: "silent" }),
   });
   const address = await server.start();

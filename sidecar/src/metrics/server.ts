@@ -1,7 +1,8 @@
-import { createServer, type Server, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { messageOf } from "../errors.ts";
 import type { Logger } from "../logger.ts";
+import type { Prober } from "../probes/prober.ts";
 import type { Readiness } from "../ready/readiness.ts";
 import { mergePages } from "./merge.ts";
 
@@ -10,13 +11,21 @@ const APP_TIMEOUT_MS = 2_000;
 const IDLE_MS = 3_000;
 const MAX_APP_BYTES = 8 * 1024 * 1024;
 
-/** HTTP for scrapers and probes: /metrics (agent, Envoy and application in one page), /readyz, /healthz. */
+/** The kubelet's name for itself, which applications may know; nothing longer or odder is passed on. */
+const USER_AGENT = /^kube-(?:probe|lifecycle)\/[\w.+-]{1,40}$/;
+
+/**
+ * HTTP for scrapers and probes: /metrics (agent, Envoy and application in one page), /startupz (the proxy has been warm
+ * once), /readyz (the workload takes traffic), /healthz (the agent lives), and the application's own probes below /app-health/.
+ */
 export class MetricsServer {
   readonly #listen: { readonly host: string; readonly port: number };
   readonly #agentPage: () => string;
   readonly #envoyPage: () => Promise<string>;
   readonly #appUrl: string | undefined;
   readonly #readiness: () => Readiness;
+  readonly #started: () => boolean;
+  readonly #prober: Prober;
   readonly #logger: Logger;
   readonly #server: Server;
   /** The page that is being put together: however many ask meanwhile get the same one. */
@@ -29,6 +38,8 @@ export class MetricsServer {
     readonly envoyPage: () => Promise<string>;
     readonly appUrl: string | undefined;
     readonly readiness: () => Readiness;
+    readonly started: () => boolean;
+    readonly prober: Prober;
     readonly logger: Logger;
   }) {
     this.#listen = options.listen;
@@ -36,9 +47,11 @@ export class MetricsServer {
     this.#envoyPage = options.envoyPage;
     this.#appUrl = options.appUrl;
     this.#readiness = options.readiness;
+    this.#started = options.started;
+    this.#prober = options.prober;
     this.#logger = options.logger;
     this.#server = createServer({ requestTimeout: 5_000 }, (request, response) => {
-      this.#route(request.url ?? "", response).catch((error: unknown) => {
+      this.#route(request, response).catch((error: unknown) => {
         this.#logger.error({ error: messageOf(error) }, "Metrics request failed");
         response.destroy();
       });
@@ -61,15 +74,34 @@ export class MetricsServer {
     this.#server.closeAllConnections();
   }
 
-  async #route(url: string, response: ServerResponse): Promise<void> {
-    const [path] = url.split("?", 1);
-    if (path === "/metrics")
+  async #route(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const [path = ""] = (request.url ?? "").split("?", 1);
+    if (path === "/metrics") {
       answer(response, 200, await this.#currentPage(), "text/plain; version=0.0.4; charset=utf-8");
-    else if (path === "/readyz") {
+    } else if (path === "/readyz") {
       const { ready, reason } = this.#readiness();
       answer(response, ready ? 200 : 503, ready ? "ready\n" : `not ready: ${reason}\n`);
-    } else if (path === "/healthz") answer(response, 200, "ok\n");
-    else answer(response, 404, "not found: try /metrics, /readyz or /healthz\n");
+    } else if (path === "/startupz") {
+      const started = this.#started();
+      answer(response, started ? 200 : 503, started ? "started\n" : `not started: ${this.#readiness().reason}\n`);
+    } else if (path === "/healthz") {
+      answer(response, 200, "ok\n");
+    } else {
+      await this.#answerProbe(path, request, response);
+    }
+  }
+
+  async #answerProbe(path: string, { headers }: IncomingMessage, response: ServerResponse): Promise<void> {
+    const timeoutMs = this.#prober.timeoutMs(path);
+    if (timeoutMs === undefined) {
+      answer(response, 404, "not found: try /metrics, /readyz, /startupz or /healthz\n");
+      return;
+    }
+    response.setTimeout(timeoutMs + IDLE_MS);
+    const asked = headers["user-agent"] ?? "";
+    const told = await this.#prober.ask(path, USER_AGENT.test(asked) ? asked : "kube-probe");
+    if (told?.kind === "status") answer(response, told.statusCode, `${told.words}\n`);
+    else response.destroy();
   }
 
   async #currentPage(): Promise<Buffer> {

@@ -3,7 +3,7 @@ import type { WorkloadConfig } from "@hedgerow/proto/hedgerow/agent/v1/config";
 import type { EnvoyAdmin } from "../envoy/admin.ts";
 import type { Logger } from "../logger.ts";
 import { pause } from "../pause.ts";
-import { assess, type Observation, type Readiness, ReadinessTracker } from "./readiness.ts";
+import { assess, assessProxy, type Observation, type Readiness, ReadinessTracker } from "./readiness.ts";
 
 const UNREADY_INTERVAL_MS = 1_000;
 const READY_INTERVAL_MS = 2_000;
@@ -19,6 +19,7 @@ export class ReadinessMonitor {
   readonly #logger: Logger;
   readonly #tracker = new ReadinessTracker();
   #workloadConfig: WorkloadConfig | undefined;
+  #started = false;
   #look: () => void = () => undefined;
 
   constructor(options: {
@@ -37,6 +38,11 @@ export class ReadinessMonitor {
     return this.#tracker.current;
   }
 
+  /** The proxy has been able to take traffic at least once. */
+  get started(): boolean {
+    return this.#started;
+  }
+
   useConfig(config: WorkloadConfig): void {
     this.#workloadConfig = config;
     this.lookNow();
@@ -50,7 +56,9 @@ export class ReadinessMonitor {
   /** Runs until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      this.#take(assess(await this.#observe()), signal);
+      const observation = await this.#observe();
+      this.#started ||= assessProxy(observation).ready;
+      this.#take(assess(observation), signal);
       const woken = new AbortController();
       this.#look = () => woken.abort();
       const intervalMs = this.#tracker.current.ready ? READY_INTERVAL_MS : UNREADY_INTERVAL_MS;

@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { WorkloadConfigSchema } from "@hedgerow/proto/hedgerow/agent/v1/config";
 import { describe, expect, test } from "vitest";
-import { assess, ReadinessTracker } from "./readiness.ts";
+import { assess, assessProxy, ReadinessTracker } from "./readiness.ts";
 
 const workloadConfig = create(WorkloadConfigSchema, {
   inbound: [{ port: 8443, appPort: 8080, listener: "inbound/8443" }],
@@ -32,6 +32,27 @@ describe("a workload is ready", () => {
     ["while the application is down", { closedAppPorts: [8080] }, "application does not accept connections on 8080"],
   ])("not %s", (_, change, reason) => {
     expect(assess({ ...good, ...change })).toEqual({ ready: false, reason });
+  });
+});
+
+describe("a proxy in a pod is warm", () => {
+  const pod = {
+    ...good,
+    workloadConfig: create(WorkloadConfigSchema, { listeners: ["inbound-capture", "outbound-capture"] }),
+  };
+
+  test("not before its capture listeners are active", () => {
+    const listeners = new Set(["inbound-capture"]);
+    expect(assessProxy({ ...pod, envoy: { live: true, listeners } })).toEqual({
+      ready: false,
+      reason: "listeners not active: outbound-capture",
+    });
+  });
+
+  test("whatever its application does", () => {
+    const listeners = new Set(["inbound-capture", "outbound-capture"]);
+    expect(assess({ ...pod, envoy: { live: true, listeners } }).ready).toBe(true);
+    expect(assessProxy({ ...good, closedAppPorts: [8080] }).ready).toBe(true);
   });
 });
 

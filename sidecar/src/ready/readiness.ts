@@ -24,15 +24,21 @@ const FAILURES_BEFORE_UNREADY = 2;
 const MAX_REASON = 512;
 
 /** Whether the workload can take traffic, by one observation. */
-export function assess({ svidValid, workloadConfig, envoy, closedAppPorts }: Observation): Readiness {
+export function assess(observation: Observation): Readiness {
+  const proxy = assessProxy(observation);
+  const { closedAppPorts } = observation;
+  if (!proxy.ready || closedAppPorts.length === 0) return proxy;
+  return unready(`application does not accept connections on ${closedAppPorts.join(", ")}`);
+}
+
+/** Whether the proxy can take traffic, whatever the application does: in a pod, Kubernetes itself asks that one. */
+export function assessProxy({ svidValid, workloadConfig, envoy }: Observation): Readiness {
   if (!svidValid) return unready("no valid SVID");
   if (workloadConfig === undefined) return unready("no configuration from the control plane yet");
   if (envoy === undefined) return unready("Envoy does not answer");
   if (!envoy.live) return unready("Envoy is not live yet");
   const missing = requiredListeners(workloadConfig).filter((name) => !envoy.listeners.has(name));
   if (missing.length > 0) return unready(`listeners not active: ${missing.join(", ")}`);
-  if (closedAppPorts.length > 0)
-    return unready(`application does not accept connections on ${closedAppPorts.join(", ")}`);
   return { ready: true, reason: "" };
 }
 

@@ -36,5 +36,5 @@ export function drainMs(config: WorkloadConfig | undefined): number {
 
 /** Names of every Listener that must be active before the workload is ready. */
 export function requiredListeners(config: WorkloadConfig): string[] {
-  return [...config.inbound, ...config.upstreams].map(({ listener }) => listener);
+  return [...[...config.inbound, ...config.upstreams].map(({ listener }) => listener), ...config.listeners];
 }
