@@ -7,8 +7,13 @@ import { RouteConfigurationSchema } from "@hedgerow/proto/envoy/config/route/v3/
 import { StdoutAccessLogSchema } from "@hedgerow/proto/envoy/extensions/access_loggers/stream/v3/stream";
 import { RBACPerRouteSchema, RBACSchema } from "@hedgerow/proto/envoy/extensions/filters/http/rbac/v3/rbac";
 import { RouterSchema } from "@hedgerow/proto/envoy/extensions/filters/http/router/v3/router";
+import { HttpInspectorSchema } from "@hedgerow/proto/envoy/extensions/filters/listener/http_inspector/v3/http_inspector";
+import { OriginalDstSchema } from "@hedgerow/proto/envoy/extensions/filters/listener/original_dst/v3/original_dst";
+import { TlsInspectorSchema } from "@hedgerow/proto/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector";
 import { HttpConnectionManagerSchema } from "@hedgerow/proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager";
+import { TcpProxySchema } from "@hedgerow/proto/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy";
 import { PreviousHostsPredicateSchema } from "@hedgerow/proto/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts";
+import { RawBufferSchema } from "@hedgerow/proto/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer";
 import {
   DownstreamTlsContextSchema,
   UpstreamTlsContextSchema,
@@ -21,18 +26,23 @@ import type { Resource } from "./snapshot.ts";
 
 /** Every message that stands in an Any of what we serve, at any depth. */
 export const REGISTRY: Registry = createRegistry(
-  ClusterSchema,
   ClusterLoadAssignmentSchema,
+  ClusterSchema,
   DownstreamTlsContextSchema,
   HttpConnectionManagerSchema,
+  HttpInspectorSchema,
   HttpProtocolOptionsSchema,
   ListenerSchema,
+  OriginalDstSchema,
   PreviousHostsPredicateSchema,
   RBACPerRouteSchema,
   RBACSchema,
+  RawBufferSchema,
   RouteConfigurationSchema,
   RouterSchema,
   StdoutAccessLogSchema,
+  TcpProxySchema,
+  TlsInspectorSchema,
   TypedStructSchema,
   UpstreamTlsContextSchema,
   WorkloadConfigSchema,

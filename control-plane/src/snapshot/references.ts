@@ -1,5 +1,5 @@
 // What a resource refers to, read from the bytes that go out, so that it holds for whatever translation makes.
-import { isMessage, type Message } from "@bufbuild/protobuf";
+import { fromJson, isMessage, type Message } from "@bufbuild/protobuf";
 import { type Any, anyUnpack } from "@bufbuild/protobuf/wkt";
 import {
   type AdsTypeUrl,
@@ -16,8 +16,9 @@ import type { RouteAction } from "@hedgerow/proto/envoy/config/route/v3/route_co
 import { HttpConnectionManagerSchema } from "@hedgerow/proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager";
 import { type TcpProxy, TcpProxySchema } from "@hedgerow/proto/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy";
 import { WorkloadConfigSchema } from "@hedgerow/proto/hedgerow/agent/v1/config";
+import { type TypedStruct, TypedStructSchema } from "@hedgerow/proto/xds/type/v3/typed_struct";
 import { UNRESOLVED_CLUSTER } from "../translate/names.ts";
-import { decodeResource } from "./decode.ts";
+import { decodeResource, REGISTRY } from "./decode.ts";
 import type { Resource } from "./snapshot.ts";
 
 /** A resource that another one needs its proxy to have. */
@@ -81,8 +82,14 @@ function readFilter(config: Any): readonly Reference[] {
   if (manager?.routeSpecifier.case === "rds")
     return [{ typeUrl: ROUTE_TYPE_URL, name: manager.routeSpecifier.value.routeConfigName }];
   if (manager?.routeSpecifier.case === "routeConfig") return readRoutes(manager.routeSpecifier.value);
-  const proxy = anyUnpack(config, TcpProxySchema);
+  const proxy = anyUnpack(config, TcpProxySchema) ?? tcpProxyOf(anyUnpack(config, TypedStructSchema));
   return proxy === undefined ? [] : readTcpProxy(proxy);
+}
+
+// How one goes out that has fields newer than our types.
+function tcpProxyOf(struct: TypedStruct | undefined): TcpProxy | undefined {
+  if (struct?.value === undefined || !struct.typeUrl.endsWith(`/${TcpProxySchema.typeName}`)) return undefined;
+  return fromJson(TcpProxySchema, struct.value, { ignoreUnknownFields: true, registry: REGISTRY });
 }
 
 function readTcpProxy({ clusterSpecifier }: TcpProxy): readonly Reference[] {

@@ -1,6 +1,11 @@
 import { create } from "@bufbuild/protobuf";
 import { anyPack } from "@bufbuild/protobuf/wkt";
-import { type AccessLog, AccessLogSchema } from "@hedgerow/proto/envoy/config/accesslog/v3/accesslog";
+import {
+  type AccessLog,
+  type AccessLogFilter,
+  AccessLogFilterSchema,
+  AccessLogSchema,
+} from "@hedgerow/proto/envoy/config/accesslog/v3/accesslog";
 import { StdoutAccessLogSchema } from "@hedgerow/proto/envoy/extensions/access_loggers/stream/v3/stream";
 import { ACCESS_METADATA, ACCESS_METADATA_POLICY } from "./rbac.ts";
 
@@ -34,16 +39,56 @@ const fields = {
   outbound: { direction: "outbound", ...common, cluster: "%UPSTREAM_CLUSTER%", peer: "%UPSTREAM_PEER_URI_SAN%" },
 } as const;
 
+// `destination` is where the connection was going before it was captured.
+const connection = {
+  time: "%START_TIME%",
+  protocol: "TCP",
+  source: "%DOWNSTREAM_REMOTE_ADDRESS%",
+  destination: "%DOWNSTREAM_LOCAL_ADDRESS%",
+  server_name: "%REQUESTED_SERVER_NAME%",
+  details: "%CONNECTION_TERMINATION_DETAILS%",
+  failure: "%DOWNSTREAM_TRANSPORT_FAILURE_REASON%",
+  flags: "%RESPONSE_FLAGS%",
+  duration_ms: "%DURATION%",
+  bytes_received: "%BYTES_RECEIVED%",
+  bytes_sent: "%BYTES_SENT%",
+  upstream: "%UPSTREAM_HOST%",
+  cluster: "%UPSTREAM_CLUSTER%",
+} as const;
+
+const connectionFields = {
+  inbound: { direction: "inbound", ...connection, peer: "%DOWNSTREAM_PEER_URI_SAN%" },
+  outbound: { direction: "outbound", ...connection, peer: "%UPSTREAM_PEER_URI_SAN%" },
+} as const;
+
 /** One line of JSON a request on Envoy's standard output; fields without a value are left out. */
 export function accessLog(direction: Direction): AccessLog {
+  return stdoutLog(fields[direction]);
+}
+
+/** The same of a connection that carries no HTTP, written when it ends. */
+export function connectionLog(direction: Direction): AccessLog {
+  return stdoutLog(connectionFields[direction]);
+}
+
+/** The same of a connection that no filter chain takes: nobody else would tell that it was refused. */
+export function refusedConnectionLog(): AccessLog {
+  const filter = create(AccessLogFilterSchema, {
+    filterSpecifier: { case: "responseFlagFilter", value: { flags: ["NR"] } },
+  });
+  return stdoutLog(connectionFields.inbound, filter);
+}
+
+function stdoutLog(json: Readonly<Record<string, string>>, filter?: AccessLogFilter): AccessLog {
   const log = create(StdoutAccessLogSchema, {
     accessLogFormat: {
       case: "logFormat",
-      value: { format: { case: "jsonFormat", value: fields[direction] }, omitEmptyValues: true },
+      value: { format: { case: "jsonFormat", value: json }, omitEmptyValues: true },
     },
   });
   return create(AccessLogSchema, {
     name: "envoy.access_loggers.stdout",
+    ...(filter === undefined ? {} : { filter }),
     configType: { case: "typedConfig", value: anyPack(StdoutAccessLogSchema, log) },
   });
 }

@@ -4,7 +4,7 @@ import { type Cluster, Cluster_DiscoveryType, ClusterSchema } from "@hedgerow/pr
 import { HttpProtocolOptionsSchema } from "@hedgerow/proto/envoy/extensions/upstreams/http/v3/http_protocol_options";
 import type { InboundPort } from "../model/model.ts";
 import { CIRCUIT_BREAKERS, HTTP_OPTIONS } from "./cluster-outbound.ts";
-import { BUFFER_BYTES, HTTP2_OPTIONS, MAX_HEADERS, ms } from "./limits.ts";
+import { APP_IDLE_MS, BUFFER_BYTES, HTTP2_OPTIONS, MAX_HEADERS, ms } from "./limits.ts";
 import { socketAddress } from "./listener-inbound.ts";
 import { inboundName } from "./names.ts";
 
@@ -14,8 +14,7 @@ export function inboundCluster({ port, appPort, protocol }: InboundPort): Cluste
   const options = create(HttpProtocolOptionsSchema, {
     commonHttpProtocolOptions: {
       maxHeadersCount: MAX_HEADERS,
-      // Node and uvicorn close idle HTTP/1.1 connections after 5 s, and a request may cross that close: be first.
-      ...(protocol === "http1" ? { idleTimeout: ms(3_000) } : {}),
+      ...(protocol === "http1" ? { idleTimeout: ms(APP_IDLE_MS) } : {}),
     },
     upstreamProtocolOptions: {
       case: "explicitHttpConfig",

@@ -11,7 +11,8 @@ import { HttpProtocolOptionsSchema } from "@hedgerow/proto/envoy/extensions/upst
 import type { ServicePort } from "../model/model.ts";
 import { ADS_SOURCE } from "./config-source.ts";
 import { BUFFER_BYTES, CALLER_CONNECTION_MS, HTTP2_OPTIONS, MAX_HEADERS, ms } from "./limits.ts";
-import { outboundName } from "./names.ts";
+import { directName, outboundName } from "./names.ts";
+import { PLAIN_TEXT } from "./plain-text.ts";
 import { outboundTls } from "./tls.ts";
 
 /** Name of the extension that an HTTP cluster's options go under. */
@@ -37,10 +38,13 @@ const OPTIONS = anyPack(
   }),
 );
 
-/** The workloads behind one Service port, over mTLS, in the protocol that the caller speaks. */
-export function outboundCluster(trustDomain: string, { id, spiffeIds }: ServicePort): Cluster {
+/**
+ * The endpoints of one Service port, over mTLS, in the protocol that the caller speaks. Those outside the mesh are marked in
+ * the assignment and called in plain text, where that is allowed at all; what has no mark is never called so.
+ */
+export function outboundCluster(trustDomain: string, service: ServicePort): Cluster {
   return create(ClusterSchema, {
-    name: outboundName(id),
+    name: outboundName(service.id),
     clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.EDS },
     edsClusterConfig: { edsConfig: ADS_SOURCE },
     connectTimeout: ms(2_000),
@@ -51,6 +55,21 @@ export function outboundCluster(trustDomain: string, { id, spiffeIds }: ServiceP
     commonLbConfig: { healthyPanicThreshold: { value: 0 } },
     circuitBreakers: CIRCUIT_BREAKERS,
     typedExtensionProtocolOptions: { [HTTP_OPTIONS]: OPTIONS },
-    transportSocket: outboundTls(trustDomain, spiffeIds),
+    ...(service.virtual?.plainEndpoints === true ? { transportSocketMatches: [PLAIN_TEXT] } : {}),
+    transportSocket: outboundTls(trustDomain, service),
+  });
+}
+
+/** The endpoint of a headless service that the application connected to, over mTLS. */
+export function directCluster(trustDomain: string, service: ServicePort): Cluster {
+  return create(ClusterSchema, {
+    name: directName(service.id),
+    clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.ORIGINAL_DST },
+    lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED,
+    connectTimeout: ms(2_000),
+    perConnectionBufferLimitBytes: BUFFER_BYTES,
+    circuitBreakers: CIRCUIT_BREAKERS,
+    typedExtensionProtocolOptions: { [HTTP_OPTIONS]: OPTIONS },
+    transportSocket: outboundTls(trustDomain, service),
   });
 }

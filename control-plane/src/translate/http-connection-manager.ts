@@ -18,6 +18,7 @@ import { accessLog, type Direction } from "./access-log.ts";
 import { ADS_SOURCE } from "./config-source.ts";
 import { HTTP2_OPTIONS, MAX_HEADERS, MAX_HEADERS_KIB, ms, SERVER_CONNECTION_MS, STREAM_IDLE_MS } from "./limits.ts";
 import { RBAC_FILTER, rbac } from "./rbac.ts";
+import { UNSERVED_REPLY } from "./unserved.ts";
 
 export interface HttpConnectionManagerInput {
   readonly direction: Direction;
@@ -66,6 +67,9 @@ function connectionManager({
     // An id that a caller's sidecar gave is kept, so that one request has one id in every log.
     generateRequestId: true,
     preserveExternalRequestId: true,
+    // Any other upgrade is refused, and so is CONNECT, which no route matches.
+    upgradeConfigs: [{ upgradeType: "websocket" }],
+    ...(direction === "inbound" ? { localReplyConfig: UNSERVED_REPLY } : {}),
     ...(direction === "inbound" ? inboundTrust : outboundTrust),
   });
 }

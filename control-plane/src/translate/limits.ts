@@ -18,8 +18,17 @@ export const HTTP2_OPTIONS = {
 export const MAX_HEADERS = 100;
 export const MAX_HEADERS_KIB = 60;
 
+/** How long a peer may take from connecting to the end of its handshake. */
+export const HANDSHAKE_MS = 10_000;
+
 /** How long a stream may carry nothing in either direction. */
 export const STREAM_IDLE_MS = 5 * 60_000;
+
+/**
+ * After which an idle connection to the application is closed. Node and uvicorn close idle HTTP/1.1 connections after 5 s,
+ * and a request may cross that close: be first.
+ */
+export const APP_IDLE_MS = 3_000;
 
 /** How long a caller waits for an answer, from the end of its request. */
 export const REQUEST_TIMEOUT_MS = 15_000;
@@ -30,6 +39,15 @@ export const REQUEST_TIMEOUT_MS = 15_000;
  */
 export const CALLER_CONNECTION_MS = 3_600_000;
 export const SERVER_CONNECTION_MS = 2 * CALLER_CONNECTION_MS;
+
+/** A TCP connection through which nothing has come for so long is taken for one whose end was lost (Envoy's own default). */
+export const TCP_IDLE_MS = 3_600_000;
+
+/**
+ * How long a caller may be silent before its protocol is taken for one in which the server speaks first: what such a
+ * connection waits on a port whose protocol nobody named. Mesh callers speak within a round trip.
+ */
+export const DETECTION_MS = 2_000;
 
 export function ms(value: number): Duration {
   return durationFromMs(value);

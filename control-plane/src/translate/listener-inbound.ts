@@ -4,7 +4,7 @@ import { TrafficDirection } from "@hedgerow/proto/envoy/config/core/v3/base";
 import { type Listener, ListenerSchema } from "@hedgerow/proto/envoy/config/listener/v3/listener";
 import type { InboundPort, MeshWorkload } from "../model/model.ts";
 import { httpConnectionManager } from "./http-connection-manager.ts";
-import { BUFFER_BYTES, ms } from "./limits.ts";
+import { BUFFER_BYTES, HANDSHAKE_MS, ms } from "./limits.ts";
 import { inboundName, inboundRouteName } from "./names.ts";
 import { inboundTls } from "./tls.ts";
 
@@ -23,8 +23,7 @@ export function inboundListener(
     filterChains: [
       {
         transportSocket: inboundTls(trustDomain),
-        // A peer that connects and never finishes its handshake.
-        transportSocketConnectTimeout: ms(10_000),
+        transportSocketConnectTimeout: ms(HANDSHAKE_MS),
         filters: [
           httpConnectionManager({
             direction: "inbound",

@@ -11,8 +11,8 @@ import {
   RBAC_Action,
   RBACSchema,
 } from "@hedgerow/proto/envoy/config/rbac/v3/rbac";
-import { type StringMatcher, StringMatcherSchema } from "@hedgerow/proto/envoy/type/matcher/v3/string";
 import { compareText } from "../model/catalog.ts";
+import { stringMatcher } from "./string-matcher.ts";
 
 /** Name of the HTTP filter, and so the key of its configuration on a route. */
 export const RBAC_FILTER = "envoy.filters.http.rbac";
@@ -60,14 +60,4 @@ function permission(match: TextMatch): Permission {
   return create(PermissionSchema, {
     rule: { case: "urlPath", value: { rule: { case: "path", value: stringMatcher(match) } } },
   });
-}
-
-function stringMatcher({ kind, value }: TextMatch): StringMatcher {
-  switch (kind) {
-    case "exact":
-    case "prefix":
-      return create(StringMatcherSchema, { matchPattern: { case: kind, value } });
-    case "regex":
-      return create(StringMatcherSchema, { matchPattern: { case: "safeRegex", value: { regex: value } } });
-  }
 }

@@ -7,6 +7,7 @@ import type { NodeId } from "../snapshot/snapshot.ts";
 import { ms } from "./limits.ts";
 import { inboundName, inboundRouteName } from "./names.ts";
 import { ACCESS_METADATA, ACCESS_METADATA_POLICY, RBAC_FILTER, rbac } from "./rbac.ts";
+import { UNSERVED_HEADER } from "./unserved.ts";
 
 /** Everything goes to the application, provided that the policies of the port allow it. */
 export function inboundRoute(nodeId: NodeId, { port, access }: InboundPort): RouteConfiguration {
@@ -14,6 +15,8 @@ export function inboundRoute(nodeId: NodeId, { port, access }: InboundPort): Rou
   const policies = access.map(({ policy }) => policy).join(", ");
   return create(RouteConfigurationSchema, {
     name: inboundRouteName(nodeId, port),
+    // An application that set it could have requests repeated that it has begun.
+    responseHeadersToRemove: [UNSERVED_HEADER],
     virtualHosts: [
       {
         name: "application",

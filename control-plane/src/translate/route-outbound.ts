@@ -12,21 +12,30 @@ import {
 import { PreviousHostsPredicateSchema } from "@hedgerow/proto/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts";
 import type { Backend, HeaderMatch, Route, RouteMatch, ServicePort } from "../model/model.ts";
 import { ms, REQUEST_TIMEOUT_MS } from "./limits.ts";
-import { outboundName, UNRESOLVED_CLUSTER } from "./names.ts";
+import { directName, outboundName, UNRESOLVED_CLUSTER } from "./names.ts";
+import { IS_UNSERVED, UNSERVED_HEADER } from "./unserved.ts";
 
 /** How requests to a service are spread over its backends: one for all callers. No match: 404. */
 export function outboundRoute({ id, routes }: ServicePort): RouteConfiguration {
-  const name = outboundName(id);
+  return routeConfiguration(outboundName(id), (routes ?? [straight(id)]).map(translateRoute));
+}
+
+/** Requests to the endpoint of a headless service that the application connected to. */
+export function directRoute({ id }: ServicePort): RouteConfiguration {
+  const { match } = straight(id);
+  return routeConfiguration(directName(id), [
+    {
+      match: translateMatch(match),
+      action: { case: "route", value: toClusters([{ name: directName(id), weight: 1 }]) },
+    },
+  ]);
+}
+
+function routeConfiguration(name: string, routes: readonly MessageInitShape<typeof RouteSchema>[]): RouteConfiguration {
   return create(RouteConfigurationSchema, {
     name,
-    virtualHosts: [
-      {
-        name,
-        domains: ["*"],
-        retryPolicy: RETRY_POLICY,
-        routes: (routes ?? [straight(id)]).map(translateRoute),
-      },
-    ],
+    responseHeadersToRemove: [UNSERVED_HEADER],
+    virtualHosts: [{ name, domains: ["*"], retryPolicy: RETRY_POLICY, routes: [...routes] }],
   });
 }
 
@@ -55,16 +64,23 @@ function translateBackends(backends: readonly Backend[]): MessageInitShape<typeo
   const served = backends.filter(({ service, weight }) => service !== undefined || weight > 0);
   const resolves = served.some(({ service, weight }) => service !== undefined && weight > 0);
   if (!resolves) return;
-  const clusters = served.map(({ service, weight }) => ({
-    name: service === undefined ? UNRESOLVED_CLUSTER : outboundName(service),
-    weight,
-  }));
+  return toClusters(
+    served.map(({ service, weight }) => ({
+      name: service === undefined ? UNRESOLVED_CLUSTER : outboundName(service),
+      weight,
+    })),
+  );
+}
+
+function toClusters(
+  clusters: readonly { readonly name: string; readonly weight: number }[],
+): MessageInitShape<typeof RouteActionSchema> {
   const [first, ...others] = clusters;
   return {
     clusterSpecifier:
       first !== undefined && others.length === 0
         ? { case: "cluster", value: first.name }
-        : { case: "weightedClusters", value: { clusters } },
+        : { case: "weightedClusters", value: { clusters: [...clusters] } },
     clusterNotFoundResponseCode: RouteAction_ClusterNotFoundResponseCode.INTERNAL_SERVER_ERROR,
     timeout: ms(REQUEST_TIMEOUT_MS),
   };
@@ -111,10 +127,12 @@ function translateHeader({ type, name, value }: HeaderMatch): MessageInitShape<t
 
 /**
  * Tries again only what no server has begun to work on, so that it is safe for every request: no connection, a stream
- * refused, a connection lost before the request was sent. On another host, where there is one.
+ * refused, a connection lost before the request was sent, a server's sidecar without its application. On another host,
+ * where there is one.
  */
 const RETRY_POLICY = create(RetryPolicySchema, {
-  retryOn: "connect-failure,refused-stream,reset-before-request",
+  retryOn: "connect-failure,refused-stream,reset-before-request,retriable-headers",
+  retriableHeaders: [IS_UNSERVED],
   numRetries: 2,
   retryBackOff: { baseInterval: ms(1), maxInterval: ms(25) },
   retryHostPredicate: [

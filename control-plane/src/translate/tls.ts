@@ -1,6 +1,6 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { type Any, anyPack } from "@bufbuild/protobuf/wkt";
-import { workloadIdPrefix } from "@hedgerow/policy";
+import { type TextMatch, workloadIdPrefix } from "@hedgerow/policy";
 import { type TransportSocket, TransportSocketSchema } from "@hedgerow/proto/envoy/config/core/v3/base";
 import {
   SubjectAltNameMatcher_SanType,
@@ -11,16 +11,29 @@ import {
   DownstreamTlsContextSchema,
   UpstreamTlsContextSchema,
 } from "@hedgerow/proto/envoy/extensions/transport_sockets/tls/v3/tls";
-import type { StringMatcherSchema } from "@hedgerow/proto/envoy/type/matcher/v3/string";
+import type { ServicePort } from "../model/model.ts";
 import { SDS_SOURCE } from "./config-source.ts";
+import { meshServerName } from "./names.ts";
+import { stringMatcher } from "./string-matcher.ts";
 
-/** What a sidecar demands of its callers: a certificate of a workload of this mesh. */
+/** What a sidecar demands of its callers: a certificate of a workload of this mesh. For HTTP. */
 export function inboundTls(trustDomain: string): TransportSocket {
+  return downstreamTls([{ kind: "prefix", value: workloadIdPrefix(trustDomain) }], HTTP_ALPN);
+}
+
+/** The same for connections that carry no HTTP, and of some callers only: never of none. */
+export function inboundTcpTls(callers: readonly TextMatch[]): TransportSocket {
+  return downstreamTls(callers, []);
+}
+
+/** What HTTP is called in a handshake. */
+export const HTTP_ALPN: readonly string[] = ["h2", "http/1.1"];
+
+function downstreamTls(peers: readonly TextMatch[], alpnProtocols: readonly string[]): TransportSocket {
+  // No matcher at all would accept every identity of the mesh.
+  if (peers.length === 0) throw new Error("a listener of the mesh needs to know whom it accepts");
   const context = create(DownstreamTlsContextSchema, {
-    commonTlsContext: {
-      ...commonContext([{ case: "prefix", value: workloadIdPrefix(trustDomain) }]),
-      alpnProtocols: ["h2", "http/1.1"],
-    },
+    commonTlsContext: { ...commonContext(peers), alpnProtocols: [...alpnProtocols] },
     requireClientCertificate: true,
     // A resumed session would not check the certificate again.
     sessionTicketKeysType: { case: "disableStatelessSessionResumption", value: true },
@@ -30,20 +43,22 @@ export function inboundTls(trustDomain: string): TransportSocket {
 }
 
 /** What a caller demands of a service: one of these SPIFFE ids; where there is none, an id that nobody gets. */
-export function outboundTls(trustDomain: string, spiffeIds: readonly string[]): TransportSocket {
+export function outboundTls(
+  trustDomain: string,
+  { id, spiffeIds }: Pick<ServicePort, "id" | "spiffeIds">,
+): TransportSocket {
   // No matcher at all would accept every identity of the mesh.
   const accepted = spiffeIds.length > 0 ? spiffeIds : [`spiffe://${trustDomain}/nobody`];
   const context = create(UpstreamTlsContextSchema, {
-    // The ALPN follows the protocol that the caller spoke.
-    commonTlsContext: commonContext(accepted.map((value) => ({ case: "exact", value }))),
+    sni: meshServerName(id),
+    // The ALPN follows the protocol that the caller spoke: none for what is no HTTP.
+    commonTlsContext: commonContext(accepted.map((value) => ({ kind: "exact", value }))),
     maxSessionKeys: 0,
   });
   return transportSocket(anyPack(UpstreamTlsContextSchema, context));
 }
 
-type Pattern = NonNullable<MessageInitShape<typeof StringMatcherSchema>["matchPattern"]>;
-
-function commonContext(peers: readonly Pattern[]): MessageInitShape<typeof CommonTlsContextSchema> {
+function commonContext(peers: readonly TextMatch[]): MessageInitShape<typeof CommonTlsContextSchema> {
   return {
     tlsParams: {
       // A client of Envoy goes up to TLS 1.2 unless told otherwise.
@@ -56,9 +71,9 @@ function commonContext(peers: readonly Pattern[]): MessageInitShape<typeof Commo
       case: "combinedValidationContext",
       value: {
         defaultValidationContext: {
-          matchTypedSubjectAltNames: peers.map((matchPattern) => ({
+          matchTypedSubjectAltNames: peers.map((peer) => ({
             sanType: SubjectAltNameMatcher_SanType.URI,
-            matcher: { matchPattern },
+            matcher: stringMatcher(peer),
           })),
         },
         validationContextSdsSecretConfig: { name: "trust-bundle", sdsConfig: SDS_SOURCE },
