@@ -162,8 +162,11 @@ function formatName(issue: z.core.$ZodIssueInvalidStringFormat): string {
 }
 
 function limitText(issue: z.core.$ZodIssueTooSmall | z.core.$ZodIssueTooBig, input: unknown, got: string): string {
-  const limit = issue.code === "too_small" ? `at least ${issue.minimum}` : `at most ${issue.maximum}`;
-  if (typeof input === "string") return `must be ${limit} characters long, not ${input.length}`;
-  if (Array.isArray(input)) return `must have ${limit} entries, not ${input.length}`;
+  const bound = issue.code === "too_small" ? issue.minimum : issue.maximum;
+  const limit = `${issue.code === "too_small" ? "at least" : "at most"} ${bound}`;
+  const isOne = Number(bound) === 1;
+  if (typeof input === "string")
+    return `must be ${limit} ${isOne ? "character" : "characters"} long, not ${input.length}`;
+  if (Array.isArray(input)) return `must have ${limit} ${isOne ? "entry" : "entries"}, not ${input.length}`;
   return `must be ${limit}, not ${got}`;
 }

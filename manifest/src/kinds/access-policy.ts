@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { dnsLabel, dnsSubdomain, metadata, namespacedName } from "./fields.ts";
+import { celMatches, celRules, dnsLabel, dnsSubdomain, listMap, metadata, namespacedName } from "./fields.ts";
 
 /** What a caller does with a predictor, independent of the protocol it speaks. */
 export const accessMethod = z.enum(["infer", "metadata", "ready", "live"]);
@@ -8,54 +8,83 @@ export type AccessMethod = z.infer<typeof accessMethod>;
 /** A service account as NAMESPACE/SERVICE-ACCOUNT, or every service account of a namespace. */
 export type Principal = { readonly serviceAccount: string } | { readonly namespace: string };
 
+const onePrincipal = "must have exactly one of serviceAccount and namespace";
+
 const principal = z
-  .strictObject({ serviceAccount: namespacedName.optional(), namespace: dnsLabel.optional() })
+  .strictObject({
+    serviceAccount: namespacedName.optional().describe("A service account, as NAMESPACE/SERVICE-ACCOUNT."),
+    namespace: dnsLabel.optional().describe("Every service account of a namespace."),
+  })
+  .meta(celRules({ rule: "has(self.serviceAccount) != has(self.namespace)", message: onePrincipal }))
   // Not a union: of one that names both, or misspells one, a union says nothing that helps.
   .transform(({ serviceAccount, namespace }, context): Principal => {
     if (serviceAccount !== undefined && namespace === undefined) return { serviceAccount };
     if (namespace !== undefined && serviceAccount === undefined) return { namespace };
-    context.addIssue({ code: "custom", message: "must have exactly one of serviceAccount and namespace" });
+    context.addIssue({ code: "custom", message: onePrincipal });
     return z.NEVER;
   });
+
+/** Else an API server drops a field with nothing behind its colon, and the rule allows more than its author thinks. */
+const keepsNull = { nullable: true };
+
+const pathPattern = /^\/[^*?#]*\*?$/;
+const pathMessage = "must start with / and may end in *";
 
 /** Who may call what of a Service. Anything that no `allow` entry names is refused. */
 export const accessPolicy = z.strictObject({
   apiVersion: z.literal("hedgerow.dev/v1alpha1"),
   kind: z.literal("AccessPolicy"),
   metadata,
-  spec: z.strictObject({
-    /** Services of the policy's own namespace. */
-    targetRefs: z
-      .array(
-        z.strictObject({ group: z.enum(["", "core"]).default(""), kind: z.literal("Service"), name: dnsSubdomain }),
-      )
-      .min(1)
-      .max(16),
-    /** Empty: nobody may call. */
-    allow: z
-      .array(
-        z.strictObject({
-          /** Names the rule in logs. */
-          name: dnsLabel,
-          from: z.array(principal).min(1).max(64),
-          /** Methods of the Open Inference Protocol. Neither `methods` nor `paths`: everything. */
-          methods: z.array(accessMethod).min(1).optional(),
-          /** HTTP paths, exact, or ending in * for a prefix; beside `methods`, either may match. */
-          paths: z
-            .array(
-              z
-                .string()
-                .min(1)
-                .max(1024)
-                .regex(/^\/[^*?#]*\*?$/, "must start with / and may end in *"),
-            )
-            .min(1)
-            .max(64)
-            .optional(),
-        }),
-      )
-      .max(64),
-  }),
+  spec: z
+    .strictObject({
+      targetRefs: z
+        .array(
+          z.strictObject({
+            group: z.enum(["", "core"]).default("").describe("The core group, in which Services are."),
+            kind: z.literal("Service").describe("A Service."),
+            name: dnsSubdomain.describe("Its name."),
+          }),
+        )
+        .min(1)
+        .max(16)
+        .meta({ ...listMap("group", "kind", "name"), description: "Services of the policy's own namespace." }),
+      allow: z
+        .array(
+          z.strictObject({
+            name: dnsLabel.describe("Names the rule in logs."),
+            from: z.array(principal).min(1).max(64).describe("Callers; any one of them."),
+            methods: z
+              .array(accessMethod)
+              .min(1)
+              .max(16)
+              .optional()
+              .meta({
+                ...keepsNull,
+                description:
+                  "Methods of the Open Inference Protocol, whatever the caller speaks. Neither `methods` nor `paths`: everything.",
+              }),
+            paths: z
+              .array(
+                z
+                  .string()
+                  .min(1)
+                  .max(1024)
+                  .regex(pathPattern, pathMessage)
+                  .meta(celRules({ rule: celMatches(pathPattern), message: pathMessage })),
+              )
+              .min(1)
+              .max(64)
+              .optional()
+              .meta({
+                ...keepsNull,
+                description: "HTTP paths, exact, or ending in * for a prefix; beside `methods`, either may match.",
+              }),
+          }),
+        )
+        .max(64)
+        .meta({ ...listMap("name"), description: "What is allowed, and nothing else. Empty: nobody may call." }),
+    })
+    .describe("Who may call what of a Service. Anything that no `allow` entry names is refused."),
 });
 
 export type AccessPolicy = z.infer<typeof accessPolicy>;

@@ -6,38 +6,54 @@ export const meshConfig = z.strictObject({
   apiVersion: z.literal("hedgerow.dev/v1alpha1"),
   kind: z.literal("MeshConfig"),
   metadata: metadata.extend({ name: z.literal("mesh") }),
-  spec: z.strictObject({
-    /** The SPIFFE trust domain. Fixed once the certificate authority exists. */
-    trustDomain: dnsSubdomain,
-    identity: z
-      .strictObject({
-        /** Lifetime of a workload's SVID; renewed at about half of it. Default 24h. */
-        lifetime: durationMs({ minMs: 30_000, maxMs: 30 * 24 * 3_600_000 }).prefault("24h"),
-      })
-      .prefault({}),
-    mtls: z
-      .strictObject({
-        /**
-         * What pods take from callers without an identity: `permissive` plain text too (the default, so that a namespace can
-         * join while its callers have not), `strict` nothing. A namespace's label hedgerow.dev/mtls goes before. Workloads
-         * outside Kubernetes are always strict.
-         */
-        mode: z.enum(["permissive", "strict"]).default("permissive"),
-      })
-      .prefault({}),
-    outbound: z
-      .strictObject({
-        /** What pods get at addresses that no Service of the mesh has: `passthrough` (the default), or `registry-only`: nothing. */
-        mode: z.enum(["passthrough", "registry-only"]).default("passthrough"),
-      })
-      .prefault({}),
-    access: z
-      .strictObject({
-        /** What a call to a service without an AccessPolicy gets: `allow` any identity of the mesh (the default), or `deny`. */
-        default: z.enum(["allow", "deny"]).default("allow"),
-      })
-      .prefault({}),
-  }),
+  spec: z
+    .strictObject({
+      trustDomain: dnsSubdomain.describe("The SPIFFE trust domain. Fixed once the certificate authority exists."),
+      identity: z
+        .strictObject({
+          lifetime: durationMs({ minMs: 30_000, maxMs: 30 * 24 * 3_600_000 })
+            .prefault("24h")
+            .describe("Lifetime of a workload's SVID; renewed at about half of it."),
+        })
+        .prefault({})
+        .describe("Certificates of workloads."),
+      mtls: z
+        .strictObject({
+          mode: z
+            .enum(["permissive", "strict"])
+            .default("permissive")
+            .describe(
+              "What pods take from callers without an identity: `permissive` plain text too, so that a namespace can join " +
+                "while its callers have not; `strict` nothing. A namespace's label hedgerow.dev/mtls goes before. " +
+                "Workloads outside Kubernetes are always strict.",
+            ),
+        })
+        .prefault({})
+        .describe("Mutual TLS between pods."),
+      outbound: z
+        .strictObject({
+          mode: z
+            .enum(["passthrough", "registry-only"])
+            .default("passthrough")
+            .describe(
+              "What pods get at addresses that no Service of the mesh has: `passthrough` the address itself, `registry-only` nothing.",
+            ),
+        })
+        .prefault({})
+        .describe("Calls that leave the mesh."),
+      access: z
+        .strictObject({
+          default: z
+            .enum(["allow", "deny"])
+            .default("allow")
+            .describe(
+              "What a call to a service without an AccessPolicy gets: `allow` any identity of the mesh, or `deny`.",
+            ),
+        })
+        .prefault({})
+        .describe("Who may call what, where no AccessPolicy says."),
+    })
+    .describe("Settings of the whole mesh. Defaults apply where a field is absent."),
 });
 
 export type MeshConfig = z.infer<typeof meshConfig>;
