@@ -1,4 +1,7 @@
 export { ApiServer, type ApiServerOptions, startApiServer } from "./cluster/api-server.ts";
+export { gatewayCrds } from "./cluster/gateway-api.ts";
+export { buildImages, type Image, type ImageName } from "./cluster/images.ts";
+export { Node, type NodeOptions, startNode } from "./cluster/node.ts";
 export { CommandError } from "./cluster/run.ts";
 export { type AdminClient, adminClient, isProgrammed, objectStatus } from "./mesh/admin.ts";
 export { type Digit, heldBackDigits, PIXELS } from "./mesh/digits.ts";

@@ -1,13 +1,12 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { request as httpRequest } from "node:http";
-import { request as httpsRequest } from "node:https";
 import { join } from "node:path";
 import { freePort } from "../mesh/ports.ts";
+import { answersOk } from "./answers-ok.ts";
 import { makeCertificates } from "./certificates.ts";
 import { Component } from "./component.ts";
-import { builtProgram } from "./hkube.ts";
 import { kubeconfig } from "./kubeconfig.ts";
 import { type Kubectl, kubectlFor } from "./kubectl.ts";
+import { builtProgram } from "./programs.ts";
 
 export interface ApiServerOptions {
   /** A directory of its own; made if absent. Logs stay in it, data does not. */
@@ -161,25 +160,6 @@ export class ApiServer implements AsyncDisposable {
   #removeData(): void {
     rmSync(join(this.directory, "etcd"), { recursive: true, force: true });
   }
-}
-
-interface ClientCertificate {
-  readonly ca: Buffer;
-  readonly cert: Buffer;
-  readonly key: Buffer;
-}
-
-function answersOk(url: string, credentials?: ClientCertificate): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    const options = { timeout: 5_000, agent: false, ...credentials };
-    const request = (url.startsWith("https:") ? httpsRequest : httpRequest)(url, options, (response) => {
-      response.resume();
-      resolve(response.statusCode === 200);
-    });
-    request.once("timeout", () => request.destroy(new Error(`no answer from ${url} in 5 s`)));
-    request.once("error", reject);
-    request.end();
-  });
 }
 
 /** A control plane without nodes, on free ports of 127.0.0.1, in about eight seconds. Needs no rights. */
