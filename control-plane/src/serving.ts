@@ -12,6 +12,7 @@ import { formatAddress, GrpcListener } from "./grpc-listener.ts";
 import type { Logger } from "./logger.ts";
 import { Publisher, type PublisherDeps } from "./publisher.ts";
 import type { Readiness } from "./readiness/service.ts";
+import { countedProxies } from "./status/replicas.ts";
 import { StatusWatch } from "./status-watch.ts";
 
 export interface ServingDeps {
@@ -78,7 +79,14 @@ export class Serving implements AsyncDisposable {
         view: deps.publishing.view(),
         findings: publisher.findings,
         snapshot: publisher.snapshot,
-        proxies: ads.states(),
+        ...countedProxies({
+          states: ads.states(),
+          nodes: publisher.snapshot.keys(),
+          cluster: deps.publishing.view().cluster,
+          reports: [],
+          lost: [],
+        }),
+        reports: [],
         nowMs: now(),
       })),
     );

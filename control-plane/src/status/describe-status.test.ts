@@ -89,6 +89,8 @@ function status(input: Partial<StatusInput>): ReadonlyMap<string, ObjectStatusIn
     findings: [],
     snapshot: new Map(),
     proxies: [],
+    expected: input.snapshot?.keys() ?? [],
+    reports: [],
     previous: [],
     nowMs: 1000,
     ...input,

@@ -12,8 +12,9 @@ import type { ConditionSchema, ObjectStatusSchema } from "@hedgerow/proto/hedger
 import type { ProxyState } from "../ads/proxy-state.ts";
 import type { SourceView } from "../last-good/source-view.ts";
 import type { Finding } from "../model/finding.ts";
-import type { MeshSnapshot } from "../snapshot/snapshot.ts";
+import type { MeshSnapshot, NodeId } from "../snapshot/snapshot.ts";
 import { describeProgrammed, type Lag, type Programmed } from "./programmed.ts";
+import { type ReplicaReport, withReports } from "./replicas.ts";
 
 export type ObjectStatusInit = MessageInitShape<typeof ObjectStatusSchema>;
 type ConditionInit = MessageInitShape<typeof ConditionSchema>;
@@ -22,7 +23,12 @@ export interface StatusInput {
   readonly view: Pick<SourceView, "objects" | "stale" | "neverGood" | "generations">;
   readonly findings: readonly Finding[];
   readonly snapshot: MeshSnapshot;
+  /** Of this replica: what counts (counted.ts). */
   readonly proxies: readonly ProxyState[];
+  /** Proxies that count although nothing is known of them. */
+  readonly expected: Iterable<NodeId>;
+  /** Of every other replica, what the proxies run that are connected to it. */
+  readonly reports: readonly ReplicaReport[];
   /** What this returned before: a condition that stays as it is keeps its time. */
   readonly previous: readonly ObjectStatusInit[];
   readonly nowMs: number;
@@ -52,24 +58,26 @@ const MAX_LAGGARDS = 100;
  * A NACK counts against the resources that it blames (ads/blame.ts), and so against every object that they came from.
  */
 export function describeStatus(input: StatusInput): readonly ObjectStatusInit[] {
-  const { view, findings, snapshot, proxies, previous, nowMs } = input;
-  const programmed = describeProgrammed(snapshot, proxies);
+  const { view, findings, snapshot, proxies, expected, reports, previous, nowMs } = input;
+  const here = describeProgrammed(snapshot, proxies, expected);
   const found = Map.groupBy(findings, ({ object }) => objectKey(object));
   const before = new Map(previous.map((status) => [keyOf(status), status]));
   const standing = view.objects.map((object): ObjectStatusInit => {
     const ref = objectRef(object.manifest);
     const key = objectKey(ref);
-    const { total, lags } = programmed.get(key) ?? { total: 0, lags: [] };
-    const verdicts = judge(object, key, input, found.get(key) ?? [], { total, lags });
+    const generation = BigInt(view.generations.get(key) ?? 1);
+    const programmed = withReports(here.get(key), key, generation, reports);
+    const { total, lagging, lags } = programmed;
+    const verdicts = judge(object, key, input, found.get(key) ?? [], programmed);
     return {
       kind: ref.kind,
       namespace: ref.namespace,
       name: ref.name,
       position: { ...object.positionOf([]) },
-      observedGeneration: BigInt(view.generations.get(key) ?? 1),
+      observedGeneration: generation,
       conditions: verdicts.map((verdict) => withTime(verdict, before.get(key), nowMs)),
       proxiesTotal: total,
-      proxiesProgrammed: total - lags.length,
+      proxiesProgrammed: total - lagging,
       laggards: lags.slice(0, MAX_LAGGARDS).map(({ nodeId, reason, message }) => ({ nodeId, reason, message })),
     };
   });
@@ -142,26 +150,26 @@ function fromFindings(
   return { type, status: as.bad, reason: first.reason, message };
 }
 
-function judgeProgrammed(object: SourceObject, { total, lags }: Programmed, isWrong: boolean): Verdict {
+function judgeProgrammed(object: SourceObject, { total, lagging, lags }: Programmed, isWrong: boolean): Verdict {
   const type = "Programmed";
   if (total === 0) {
     return { type, status: isWrong ? "Unknown" : "True", reason: "NotUsed", message: "no proxy needs it" };
   }
   const [worst] = lags.toSorted((a, b) => LAG_ORDER[a.reason] - LAG_ORDER[b.reason]);
-  const count = `${total - lags.length} of ${total} ${total === 1 ? "proxy" : "proxies"}`;
-  if (worst === undefined) return { type, status: "True", reason: "Programmed", message: count };
+  const count = `${total - lagging} of ${total} ${total === 1 ? "proxy" : "proxies"}`;
+  if (lagging === 0) return { type, status: "True", reason: "Programmed", message: count };
   return {
     type,
     status: "False",
-    reason: worst.reason,
-    message: `${count}; ${describeLag(object, worst)}${andMore(lags.length - 1)}`,
+    reason: worst?.reason ?? "Pending",
+    message: worst === undefined ? count : `${count}; ${describeLag(object, worst)}${andMore(lagging - 1)}`,
   };
 }
 
 const LAG_ORDER: Readonly<Record<Lag["reason"], number>> = { Rejected: 0, Disconnected: 1, Pending: 2 };
 
-function describeLag(object: SourceObject, { nodeId, message, refused }: Lag): string {
-  if (refused === undefined) return `${nodeId} ${message}`;
+function describeLag(object: SourceObject, { nodeId, reason, message, refused }: Lag): string {
+  if (refused === undefined) return `${nodeId} ${reason === "Rejected" ? `rejected it: ${message}` : message}`;
   const { resource, origin } = refused;
   const what = `${nodeId} rejected ${resource.typeUrl.replace(/^.*\./u, "")} ${resource.name}: ${message}`;
   return formatProblem({ position: object.positionOf(origin.path), field: "", code: "invalid_value", message: what });

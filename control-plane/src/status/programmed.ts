@@ -6,6 +6,7 @@ import type { MeshSnapshot, NodeId, Origin, Resource } from "../snapshot/snapsho
 /** The worst first: one proxy that lags in several ways is shown by the first of them. */
 const REASONS = ["Rejected", "Disconnected", "Pending"] as const;
 type LagReason = (typeof REASONS)[number];
+export const isLagReason = (text: string): text is LagReason => REASONS.some((reason) => reason === text);
 
 /** One proxy that does not run an object's current content. */
 export interface Lag {
@@ -20,19 +21,25 @@ export interface Lag {
 export interface Programmed {
   /** Proxies with a resource that came from the object. */
   readonly total: number;
-  /** In the order of node ids. */
+  /** Those of them that do not run its current content. */
+  readonly lagging: number;
+  /** The first of them that are known by name, in the order of node ids. */
   readonly lags: readonly Lag[];
 }
 
-/** By object; objects that no proxy needs are absent. */
+/**
+ * By object, what the proxies with a state and those that are expected run; objects that none of them needs are absent. A
+ * node that the snapshot has not, is not counted.
+ */
 export function describeProgrammed(
   snapshot: MeshSnapshot,
   proxies: readonly ProxyState[],
+  expected: Iterable<NodeId>,
 ): ReadonlyMap<ObjectKey, Programmed> {
   const states = new Map(proxies.map((state) => [state.nodeId, state]));
-  const objects = new Map<ObjectKey, { total: number; lags: Lag[] }>();
+  const objects = new Map<ObjectKey, { total: number; lagging: number; lags: Lag[] }>();
   const originsOf = memoizeOrigins();
-  for (const nodeId of [...snapshot.keys()].sort()) {
+  for (const nodeId of [...new Set([...states.keys(), ...expected])].sort()) {
     const state = states.get(nodeId);
     const worst = new Map<ObjectKey, Lag | undefined>();
     for (const resources of snapshot.get(nodeId)?.resources.values() ?? []) {
@@ -49,10 +56,12 @@ export function describeProgrammed(
       }
     }
     for (const [key, lag] of worst) {
-      const object = objects.get(key) ?? { total: 0, lags: [] };
+      const object = objects.get(key) ?? { total: 0, lagging: 0, lags: [] };
       objects.set(key, object);
       object.total += 1;
-      if (lag !== undefined) object.lags.push(lag);
+      if (lag === undefined) continue;
+      object.lagging += 1;
+      object.lags.push(lag);
     }
   }
   return objects;

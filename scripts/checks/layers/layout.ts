@@ -131,6 +131,7 @@ export const layout: Layout = {
         "workload.ts",
       ],
     },
+    { folder: "control-plane/src/peers", pure: ["report.ts"] },
     { folder: "control-plane/src/admin", pure: ["rights.ts"] },
     { folder: "control-plane/src/metrics", pure: [] },
     { folder: "control-plane/src", pure: ["index.ts"] },
