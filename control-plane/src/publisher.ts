@@ -70,6 +70,7 @@ export class Publisher implements Disposable {
     try {
       const { model, meshConfig, findings, resolved } = buildModel({
         objects: view().objects,
+        cluster: view().cluster,
         ready: ready(),
         trustDomain,
         lastResolved: this.#resolved,

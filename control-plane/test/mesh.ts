@@ -1,7 +1,7 @@
 // Manifests to a snapshot, as the control plane does it, for tests.
 import { readFileSync } from "node:fs";
 import { findCollisions, parseManifests, type SourceObject } from "@hedgerow/manifest";
-import { buildModel, type ModelResult } from "../src/model/build.ts";
+import { buildModel, type ModelInput, type ModelResult } from "../src/model/build.ts";
 import type { NodeId, ProxySnapshot } from "../src/snapshot/snapshot.ts";
 import { translate } from "../src/translate/translate.ts";
 
@@ -11,6 +11,8 @@ export interface BuildOptions {
   /** Default: every workload. */
   readonly ready?: ReadonlySet<string>;
   readonly lastResolved?: ModelResult["resolved"];
+  /** Default: none. */
+  readonly cluster?: ModelInput["cluster"];
 }
 
 /** The objects of a YAML text; throws where anything is wrong with it. */
@@ -34,6 +36,7 @@ export function build(
     );
   const result = buildModel({
     objects,
+    cluster: options.cluster,
     ready,
     trustDomain: TRUST_DOMAIN,
     lastResolved: options.lastResolved ?? new Map(),

@@ -44,6 +44,7 @@ export function checkManifests(files: readonly ManifestFile[]): Checked {
   const objects = all.filter((object) => !losers.has(object));
   const { findings, model } = buildModel({
     objects,
+    cluster: undefined,
     ready: new Set(workloadIds(objects)),
     trustDomain: trustDomainOf(objects) ?? PLACEHOLDER_TRUST_DOMAIN,
     lastResolved: new Map(),

@@ -31,6 +31,8 @@ export interface MeshPod {
   readonly name: string;
   readonly uid: string;
   readonly serviceAccount: string;
+  /** For selectors of Services that are protected: endpoints come and go, and protection must not go with them. */
+  readonly labels: Readonly<Record<string, string>>;
   /** status.podIP; undefined until the pod has one: such a pod is served nothing inbound. */
   readonly address: string | undefined;
   /** spec.nodeName. */

@@ -281,7 +281,13 @@ spec: {trustDomain: ${trustDomain}}
 
   test("is one; another is in conflict", () => {
     const objects = ["b", "a"].flatMap((namespace) => parse(meshConfig(namespace, TRUST_DOMAIN)));
-    const { findings } = buildModel({ objects, ready: new Set(), trustDomain: TRUST_DOMAIN, lastResolved: new Map() });
+    const { findings } = buildModel({
+      objects,
+      cluster: undefined,
+      ready: new Set(),
+      trustDomain: TRUST_DOMAIN,
+      lastResolved: new Map(),
+    });
     expect(findings.map(({ object, condition }) => [object.namespace, condition])).toEqual([["b", "Conflicted"]]);
   });
 });

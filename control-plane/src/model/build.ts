@@ -1,17 +1,23 @@
-import { type HTTPRoute, type MeshConfig, type ObjectKey, objectRef, type SourceObject } from "@hedgerow/manifest";
+import { type MeshConfig, type ObjectKey, objectRef, type SourceObject } from "@hedgerow/manifest";
+import type { ClusterState, MtlsMode } from "../cluster/state.ts";
 import type { NodeId } from "../snapshot/snapshot.ts";
-import { resolveAccess } from "./access.ts";
-import { type Catalog, catalogOf, keyOf, nodeIdOf, objectOfKind } from "./catalog.ts";
+import { AccessTable } from "./access.ts";
+import { CatalogReader, catalogOf, keyOf } from "./catalog.ts";
 import type { Finding } from "./finding.ts";
-import type { MeshWorkload, Model, ServicePort, ServicePortId } from "./model.ts";
-import { attachRoutes, resolveRoutes } from "./routes.ts";
-import { servicePorts } from "./service-ports.ts";
-import { resolveUpstreams } from "./upstreams.ts";
+import type { Model } from "./model.ts";
+import { PodTable } from "./pods.ts";
+import { sameEntries, sameMembers } from "./reuse.ts";
+import { RouteTable } from "./routes.ts";
+import { SelectionTable } from "./selection.ts";
+import { ServiceTable } from "./services.ts";
+import { WorkloadTable } from "./workloads.ts";
 
 export interface ModelInput {
   /** Keys are distinct; the order does not matter. */
   readonly objects: readonly SourceObject[];
-  /** Workloads whose agents report ready: only they get requests. */
+  /** Undefined: there are Workloads alone. */
+  readonly cluster: ClusterState | undefined;
+  /** Workloads whose agents report ready: only they get requests. Of pods the cluster tells. */
   readonly ready: ReadonlySet<NodeId>;
   /** What the certificate authority signs for. */
   readonly trustDomain: string;
@@ -29,85 +35,92 @@ export interface ModelResult {
 }
 
 /** Resolves every reference of the manifests. What does not resolve is told in findings and never widens access. */
-export function buildModel({ objects, ready, trustDomain, lastResolved }: ModelInput): ModelResult {
-  const catalog = catalogOf(objects);
-  const [current, ...otherMeshConfigs] = catalog.meshConfigs;
-  // A mesh is not opened by the loss of the file that says `access.default: deny`.
-  const meshConfig = current ?? catalogOf([...lastResolved.values()]).meshConfigs[0];
-  const routes = resolveRoutes(catalog.routes, lastResolved, catalog.services);
-  const access = resolveAccess({
-    policies: catalog.accessPolicies,
-    services: catalog.services,
-    lastResolved,
-    workloadsByNamespace: catalog.workloadsByNamespace,
-    routes: [...catalog.routes, ...routes.inForce].map(({ manifest }) => manifest),
-    meshConfig: meshConfig?.manifest,
-    trustDomain,
-  });
-  const resolved = new Map<ObjectKey, SourceObject>([...routes.resolved, ...access.resolved]);
-  if (meshConfig !== undefined) resolved.set(keyOf(meshConfig), meshConfig);
-  const upstreamFindings: Finding[] = [];
-  const workloads = catalog.workloads.map((workload): MeshWorkload => {
-    const key = keyOf(workload);
-    const last = objectOfKind(lastResolved, "Workload", key);
-    const { upstreams, findings, resolved: remembered } = resolveUpstreams(workload, last, catalog.services);
-    if (remembered !== undefined) resolved.set(key, remembered);
-    upstreamFindings.push(...findings);
-    const object = objectRef(workload.manifest);
-    const nodeId = nodeIdOf(workload.manifest);
-    const { address, drain, inbound } = workload.manifest.spec;
-    return {
-      object,
-      nodeId,
-      address,
-      drainMs: drain,
-      inbound: inbound.map(({ port, appPort, protocol }, index) => ({
-        port,
-        appPort,
-        protocol,
-        origin: { object, path: ["spec", "inbound", index] },
-        ...access.accessOf(nodeId, port),
-      })),
-      upstreams,
-      capture: undefined,
-    };
-  });
-  return {
-    meshConfig: meshConfig?.manifest,
-    model: {
-      trustDomain,
-      workloads: new Map(workloads.map((workload) => [workload.nodeId, workload])),
-      services: buildServices(catalog, routes.inForce, ready, trustDomain),
-    },
-    findings: [
-      ...meshConfigFindings(current, otherMeshConfigs, trustDomain),
-      ...upstreamFindings,
-      ...routes.findings,
-      ...access.findings,
-    ],
-    resolved,
-  };
+export function buildModel(input: ModelInput): ModelResult {
+  return new ModelBuilder().build(input);
 }
 
-function buildServices(
-  { services, workloadsByNamespace }: Catalog,
-  inForce: readonly SourceObject<HTTPRoute>[],
-  ready: ReadonlySet<NodeId>,
-  trustDomain: string,
-): ReadonlyMap<ServicePortId, ServicePort> {
-  const attached = attachRoutes(inForce, services);
-  const built = new Map<ServicePortId, ServicePort>();
-  for (const service of services.values()) {
-    for (const port of servicePorts(service, workloadsByNamespace, ready, trustDomain)) {
-      const entry = attached.get(port.id);
-      if (entry === undefined) built.set(port.id, port);
-      else {
-        const routeOrigins = entry.objects.map((route) => ({ object: objectRef(route), path: ["spec", "rules"] }));
-        built.set(port.id, { ...port, routes: entry.routes, routeOrigins });
-      }
-    }
+const NO_CLUSTER: ClusterState = { pods: new Map(), services: new Map(), namespaces: new Map() };
+
+/**
+ * Builds one model after another, each as `buildModel` would. Whatever is made of the very same objects as before is the very
+ * same object in the new model: workloads, service ports, the scope, and what they hold.
+ */
+export class ModelBuilder {
+  readonly #catalog = new CatalogReader();
+  readonly #selection = new SelectionTable();
+  readonly #routes = new RouteTable();
+  readonly #access = new AccessTable();
+  readonly #services = new ServiceTable(this.#selection);
+  readonly #workloads = new WorkloadTable(this.#selection);
+  readonly #pods = new PodTable();
+  #ready: ReadonlySet<NodeId> = new Set();
+  #last: ModelResult | undefined;
+
+  build({ objects, cluster = NO_CLUSTER, ready, trustDomain, lastResolved }: ModelInput): ModelResult {
+    const catalog = this.#catalog.read(objects);
+    const [current, ...otherMeshConfigs] = catalog.meshConfigs;
+    // A mesh is not opened by the loss of the file that says `access.default: deny`.
+    const meshConfig = current ?? catalogOf([...lastResolved.values()]).meshConfigs[0];
+    const settings = meshConfig?.manifest.spec;
+    if (!sameMembers(this.#ready, ready)) this.#ready = ready;
+
+    const routes = this.#routes.resolve(catalog.routes, lastResolved, catalog.services);
+    const access = this.#access.resolve({
+      policies: catalog.accessPolicies,
+      services: catalog.services,
+      lastResolved,
+      routes: [...catalog.routes, ...routes.inForce].map(({ manifest }) => manifest),
+      meshConfig: meshConfig?.manifest,
+      trustDomain,
+    });
+    const labelOf = (namespace: string) => cluster.namespaces.get(namespace)?.mtls;
+    const mtlsOf = (namespace: string): MtlsMode => labelOf(namespace) ?? settings?.mtls.mode ?? "permissive";
+    const outbound = settings?.outbound.mode ?? "passthrough";
+    const { services, scope } = this.#services.build({
+      catalog,
+      cluster,
+      ready: this.#ready,
+      attached: routes.attached,
+      trustDomain,
+      plainEndpoints: (namespace) => mtlsOf(namespace) === "permissive",
+      // What says that it is strict must not be called in plain text while none of its pods is there.
+      isInScope: (service, namespace) =>
+        outbound === "registry-only" || access.isTarget(service) || labelOf(namespace) === "strict",
+    });
+    const written = this.#workloads.build({ catalog, access, lastResolved });
+    const pods = this.#pods.build({ cluster, access, mtlsOf, outbound, scope });
+    this.#selection.forgetUnused();
+
+    const resolved = new Map<ObjectKey, SourceObject>([...routes.resolved, ...access.resolved]);
+    if (meshConfig !== undefined) resolved.set(keyOf(meshConfig), meshConfig);
+    for (const [key, object] of written.resolved) resolved.set(key, object);
+    this.#last = keep(this.#last, {
+      meshConfig: meshConfig?.manifest,
+      model: { trustDomain, workloads: new Map([...written.workloads, ...pods]), services },
+      findings: [
+        ...meshConfigFindings(current, otherMeshConfigs, trustDomain),
+        ...written.findings,
+        ...routes.findings,
+        ...access.findings,
+      ],
+      resolved,
+    });
+    return this.#last;
   }
-  return built;
+}
+
+function keep(before: ModelResult | undefined, { model, ...result }: ModelResult): ModelResult {
+  if (before === undefined) return { model, ...result };
+  const workloads = sameEntries(before.model.workloads, model.workloads) ? before.model.workloads : model.workloads;
+  const isSame =
+    workloads === before.model.workloads &&
+    model.services === before.model.services &&
+    model.trustDomain === before.model.trustDomain;
+  return {
+    ...result,
+    model: isSame ? before.model : { ...model, workloads },
+    resolved: sameEntries(before.resolved, result.resolved) ? before.resolved : result.resolved,
+  };
 }
 
 function meshConfigFindings(

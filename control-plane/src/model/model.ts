@@ -17,6 +17,7 @@ export interface Model {
 export interface MeshWorkload {
   readonly object: ObjectRef;
   readonly nodeId: NodeId;
+  /** Empty: a pod that has none yet; nothing is inbound then. */
   readonly address: string;
   readonly drainMs: number;
   readonly inbound: readonly InboundPort[];
@@ -63,11 +64,11 @@ export interface ServicePort {
   readonly id: ServicePortId;
   /** The Service, at the port. */
   readonly origin: Origin;
-  /** Of the workloads behind it, ready or not: readiness must not change whom a caller trusts. Sorted, distinct. */
+  /** Of the workloads and pods behind it, ready or not: readiness must not change whom a caller trusts. Sorted, distinct. */
   readonly spiffeIds: readonly string[];
-  /** The workloads that `spiffeIds` came from. */
+  /** The Workloads that `spiffeIds` came from; pods have no manifest. */
   readonly identityOrigins: readonly Origin[];
-  /** Ready workloads only, by node id. */
+  /** Ready ones only: Workloads by node id, then pods and addresses outside the mesh by address. */
   readonly endpoints: readonly Endpoint[];
   /** In order of precedence. Undefined: no HTTPRoute, so every request goes to the endpoints. */
   readonly routes: readonly Route[] | undefined;

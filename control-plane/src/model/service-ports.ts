@@ -1,8 +1,10 @@
-import { objectRef, type Service, type SourceObject, type Workload } from "@hedgerow/manifest";
+import { type ObjectRef, objectRef, type Service, type SourceObject } from "@hedgerow/manifest";
 import { serviceAccountId } from "@hedgerow/policy";
+import type { ClusterEndpoint, ClusterService, ClusterServicePort, MeshPod } from "../cluster/state.ts";
 import type { NodeId, Origin } from "../snapshot/snapshot.ts";
-import { compareText, nodeIdOf, type WorkloadsByNamespace } from "./catalog.ts";
+import { compareText, nodeIdOf } from "./catalog.ts";
 import type { Endpoint, ServicePort, ServicePortId } from "./model.ts";
+import type { SelectedWorkload } from "./selection.ts";
 
 /** The port of a Service that a reference means, or the reason why it means none. */
 export type PortResolution =
@@ -35,61 +37,84 @@ export function servicePortId(namespace: string, service: string, port: number):
   return `${namespace}/${service}/${port}`;
 }
 
-/** Workloads of the Service's namespace that carry its selector, all of it. */
-export function selectedBy(
-  { metadata: { namespace }, spec: { selector } }: Service,
-  workloads: WorkloadsByNamespace,
-): readonly SourceObject<Workload>[] {
-  const labels = Object.entries(selector);
-  return (workloads.get(namespace) ?? []).filter(({ manifest }) =>
-    labels.every(([name, value]) => manifest.metadata.labels[name] === value),
-  );
+export interface ServicePortsInput {
+  /** One of both at least. */
+  readonly manifest: SourceObject<Service> | undefined;
+  readonly service: ClusterService | undefined;
+  /** By the index of the port in the manifest. */
+  readonly selected: readonly (readonly SelectedWorkload[])[];
+  readonly ready: ReadonlySet<NodeId>;
+  readonly pods: ReadonlyMap<NodeId, MeshPod>;
+  /** Whether endpoints outside the mesh may be called in plain text. */
+  readonly plainEndpoints: boolean;
+  readonly trustDomain: string;
 }
 
-/** The inbound ports of a selected workload that a Service port leads to. */
-export function inboundOf(
-  { spec }: Workload,
-  { port, targetPort = port }: Service["spec"]["ports"][number],
-): readonly Workload["spec"]["inbound"][number][] {
-  return spec.inbound.filter(({ name, appPort }) =>
-    typeof targetPort === "string" ? name === targetPort : appPort === targetPort,
-  );
+/** Every port of a Service with the workloads and pods behind it; routes are attached elsewhere. */
+export function servicePorts(input: ServicePortsInput): readonly ServicePort[] {
+  const { manifest, service } = input;
+  const object = manifest === undefined ? service?.ref : objectRef(manifest.manifest);
+  if (object === undefined) return [];
+  const written = manifest?.manifest.spec.ports.map(({ port }) => port) ?? [];
+  // Both are read from one object, so that they name the same ports; a port of one alone is served by what is known of it.
+  const numbers = new Set([...written, ...(service?.ports.map(({ port }) => port) ?? [])]);
+  return [...numbers].map((port) => servicePort(input, object, port, written.indexOf(port)));
 }
 
-/** Every port of a Service with the workloads behind it; routes are attached elsewhere. */
-export function servicePorts(
-  { manifest }: SourceObject<Service>,
-  workloads: WorkloadsByNamespace,
-  ready: ReadonlySet<NodeId>,
-  trustDomain: string,
-): readonly ServicePort[] {
-  const { metadata, spec } = manifest;
-  const selected = selectedBy(manifest, workloads);
-  return spec.ports.map((servicePort, index): ServicePort => {
-    const spiffeIds = new Set<string>();
-    const identityOrigins: Origin[] = [];
-    const endpoints: Endpoint[] = [];
-    for (const workload of selected) {
-      // Two of its ports may lead to one application: one endpoint is enough.
-      const [inbound] = inboundOf(workload.manifest, servicePort);
-      if (inbound === undefined) continue;
-      const { address, serviceAccount } = workload.manifest.spec;
-      const object = objectRef(workload.manifest);
-      const nodeId = nodeIdOf(workload.manifest);
-      spiffeIds.add(serviceAccountId(trustDomain, object.namespace, serviceAccount));
-      identityOrigins.push({ object, path: ["spec", "serviceAccount"] });
-      if (ready.has(nodeId))
-        endpoints.push({ nodeId, address, port: inbound.port, origin: { object, path: ["spec", "address"] } });
-    }
-    return {
-      id: servicePortId(metadata.namespace, metadata.name, servicePort.port),
-      origin: { object: objectRef(manifest), path: ["spec", "ports", index] },
-      spiffeIds: [...spiffeIds].toSorted(compareText),
-      identityOrigins,
-      endpoints,
-      routes: undefined,
-      virtual: undefined,
-      routeOrigins: [],
-    };
-  });
+function servicePort(
+  { service, selected, ready, pods, plainEndpoints, trustDomain }: ServicePortsInput,
+  object: ObjectRef,
+  port: number,
+  index: number,
+): ServicePort {
+  const origin: Origin = { object, path: index === -1 ? ["spec", "ports"] : ["spec", "ports", index] };
+  const spiffeIds = new Set<string>();
+  const identityOrigins: Origin[] = [];
+  const endpoints: Endpoint[] = [];
+  for (const { workload, inbound } of selected[index] ?? []) {
+    const { address, serviceAccount } = workload.manifest.spec;
+    const ref = objectRef(workload.manifest);
+    const nodeId = nodeIdOf(workload.manifest);
+    spiffeIds.add(serviceAccountId(trustDomain, ref.namespace, serviceAccount));
+    identityOrigins.push({ object: ref, path: ["spec", "serviceAccount"] });
+    // Two of its ports may lead to one application: one endpoint is enough.
+    if (ready.has(nodeId))
+      endpoints.push({ nodeId, address, port: inbound[0].port, origin: { object: ref, path: ["spec", "address"] } });
+  }
+  const cluster = service?.ports.find((candidate) => candidate.port === port);
+  for (const endpoint of cluster?.endpoints ?? []) {
+    const pod = meshPodOf(endpoint, object.namespace, pods);
+    if (pod !== undefined) spiffeIds.add(serviceAccountId(trustDomain, pod.namespace, pod.serviceAccount));
+    if (!endpoint.ready || (pod === undefined && !plainEndpoints)) continue;
+    // A pod has no manifest to blame: what is wrong with an endpoint is said of its Service.
+    endpoints.push({ nodeId: pod?.nodeId, address: endpoint.address, port: endpoint.port, origin });
+  }
+  return {
+    id: servicePortId(object.namespace, object.name, port),
+    origin,
+    spiffeIds: [...spiffeIds].sort(compareText),
+    identityOrigins,
+    endpoints,
+    routes: undefined,
+    virtual: cluster && virtualPort(cluster, service?.clusterIps ?? [], plainEndpoints),
+    routeOrigins: [],
+  };
+}
+
+/** The pod of the mesh behind an endpoint. One of another namespace than the Service's does not count: anybody can write it down. */
+export function meshPodOf(
+  { pod: nodeId }: ClusterEndpoint,
+  namespace: string,
+  pods: ReadonlyMap<NodeId, MeshPod>,
+): MeshPod | undefined {
+  const pod = nodeId === undefined ? undefined : pods.get(nodeId);
+  return pod?.namespace === namespace ? pod : undefined;
+}
+
+function virtualPort(
+  { port, protocol }: ClusterServicePort,
+  clusterIps: readonly string[],
+  plainEndpoints: boolean,
+): NonNullable<ServicePort["virtual"]> {
+  return { port, protocol, clusterIps, plainEndpoints };
 }
