@@ -30,7 +30,8 @@ export function findCollisions(objects: readonly SourceObject[]): readonly Colli
     const lost = claims.filter(({ claim }) => owners.has(claim));
     for (const { claim, path, message } of lost) {
       const owner = owners.get(claim);
-      const other = owner ? `${owner.file}:${owner.line}:${owner.column}` : "";
+      const other =
+        owner === undefined ? "" : owner.line === 0 ? owner.file : `${owner.file}:${owner.line}:${owner.column}`;
       const problem: Problem = {
         position: object.positionOf(path),
         field: fieldName(path),

@@ -20,7 +20,7 @@ describe("invalid example", () => {
   test.each(manifestsIn(invalid))("%s is refused for the one reason that stands beside its mistake", (name) => {
     const text = readFileSync(new URL(name, invalid), "utf8");
     const expected = text.split("\n").flatMap((line, index) => {
-      const [, message] = / # refused: (.+)$/.exec(line) ?? [];
+      const [, message] = / # refused(?: in files)?: (.+)$/.exec(line) ?? [];
       return message === undefined ? [] : [`${index + 1}: ${message}`];
     });
     expect(expected).toHaveLength(1);

@@ -1,4 +1,6 @@
+export { type ObjectReview, refusalText, reviewObject } from "./admission.ts";
 export { type Collision, checkObjects, findCollisions } from "./collisions.ts";
+export { type CustomResourceDefinition, customResourceDefinitions } from "./crd/definitions.ts";
 export { fieldName } from "./field-name.ts";
 export { formatProblem } from "./format-problem.ts";
 export type { AccessMethod, AccessPolicy } from "./kinds/access-policy.ts";
@@ -9,6 +11,8 @@ export type { MeshConfig } from "./kinds/mesh-config.ts";
 export type { Service } from "./kinds/service.ts";
 export type { Workload } from "./kinds/workload.ts";
 export { defaultParseLimits, type ParseLimits } from "./limits.ts";
+export { meshPart } from "./mesh-part.ts";
+export { type Note, notesOn } from "./notes.ts";
 export { type ObjectKey, type ObjectRef, objectKey, objectRef, type SourceObject } from "./object.ts";
 export { fileProblem, type ParsedDocument, type ParsedFile, parseFile, parseManifests } from "./parse.ts";
 export type { FieldPath, Position, Problem, ProblemCode } from "./problem.ts";

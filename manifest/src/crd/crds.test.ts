@@ -5,7 +5,7 @@ import { stringify } from "yaml";
 import { customResourceDefinitions } from "./definitions.ts";
 
 const folder = new URL("../../../manifests/crds/", import.meta.url);
-const written = customResourceDefinitions.map((definition) => ({
+const written = customResourceDefinitions().map((definition) => ({
   file: `hedgerow.dev_${definition.spec.names.plural}.yaml`,
   text: `# Generated from manifest/src/kinds: npm run golden\n${stringify(definition, { lineWidth: 0, aliasDuplicateObjects: false })}`,
 }));

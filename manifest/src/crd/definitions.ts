@@ -1,3 +1,4 @@
+import type { z } from "zod";
 import { accessPolicy } from "../kinds/access-policy.ts";
 import { type CelRule, celMatches } from "../kinds/fields.ts";
 import { meshConfig } from "../kinds/mesh-config.ts";
@@ -36,7 +37,7 @@ interface Definition {
   readonly kind: "MeshConfig" | "Workload" | "AccessPolicy";
   readonly plural: string;
   readonly shortName: string;
-  readonly spec: StructuralSchema;
+  readonly schema: z.ZodType;
   /** What `metadata.name` must be beyond what every object's must. */
   readonly name: Readonly<Record<string, unknown>>;
   readonly rules: readonly CelRule[];
@@ -47,7 +48,7 @@ const definitions: readonly Definition[] = [
     kind: "MeshConfig",
     plural: "meshconfigs",
     shortName: "mesh",
-    spec: structuralSchema(meshConfig.shape.spec),
+    schema: meshConfig.shape.spec,
     name: { enum: ["mesh"] },
     rules: [],
   },
@@ -55,7 +56,7 @@ const definitions: readonly Definition[] = [
     kind: "Workload",
     plural: "workloads",
     shortName: "wl",
-    spec: structuralSchema(workload.shape.spec),
+    schema: workload.shape.spec,
     name: { maxLength: 63 },
     rules: [
       {
@@ -68,7 +69,7 @@ const definitions: readonly Definition[] = [
     kind: "AccessPolicy",
     plural: "accesspolicies",
     shortName: "ap",
-    spec: structuralSchema(accessPolicy.shape.spec),
+    schema: accessPolicy.shape.spec,
     name: {},
     rules: [],
   },
@@ -98,8 +99,20 @@ const printerColumns = [
 ];
 
 /** The definitions of our kinds, as an API server is to have them. */
-export const customResourceDefinitions: readonly CustomResourceDefinition[] = definitions.map(
-  ({ kind, plural, shortName, spec, name, rules }) => ({
+export function customResourceDefinitions(): readonly CustomResourceDefinition[] {
+  return definitions.map((definition) => customResourceDefinition(definition));
+}
+
+function customResourceDefinition({
+  kind,
+  plural,
+  shortName,
+  schema,
+  name,
+  rules,
+}: Definition): CustomResourceDefinition {
+  const spec = structuralSchema(schema);
+  return {
     apiVersion: "apiextensions.k8s.io/v1",
     kind: "CustomResourceDefinition",
     metadata: { name: `${plural}.hedgerow.dev`, labels: { "app.kubernetes.io/part-of": "hedgerow" } },
@@ -127,6 +140,7 @@ export const customResourceDefinitions: readonly CustomResourceDefinition[] = de
               type: "object",
               required: ["spec"],
               ...(rules.length === 0 ? {} : { "x-kubernetes-validations": rules }),
+              "x-kubernetes-preserve-unknown-fields": true,
               properties: {
                 apiVersion: { type: "string" },
                 kind: { type: "string" },
@@ -137,11 +151,10 @@ export const customResourceDefinitions: readonly CustomResourceDefinition[] = de
                 spec,
                 status: statusSchema,
               },
-              "x-kubernetes-preserve-unknown-fields": true,
             },
           },
         },
       ],
     },
-  }),
-);
+  };
+}
