@@ -1,0 +1,304 @@
+// The webhooks as a real API server calls them.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { pino } from "pino";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { parseAllDocuments } from "yaml";
+import { startApiServer, type TestApiServer } from "../../test/api-server.ts";
+import { until } from "../../test/until.ts";
+import { CaBundleKeeper } from "./ca-bundle.ts";
+import type { PolicyEdit } from "./edit.ts";
+import { testContext } from "./testing/context.ts";
+import { TestIdentity } from "./testing/serving-identity.ts";
+import { startWebhook, type Webhook } from "./webhook.ts";
+
+// biome-ignore lint/suspicious/noExplicitAny: assertions prove the shape.
+type Any = any;
+
+const logger = pino({ enabled: false });
+const identity = new TestIdentity();
+const edits: PolicyEdit[] = [];
+let api: TestApiServer;
+let webhook: Webhook;
+let keeper: CaBundleKeeper;
+let port = 0;
+
+const start = (at: number) =>
+  startWebhook({
+    listen: { host: "127.0.0.1", port: at },
+    identity,
+    injection: () => testContext,
+    validate: (object: Any) => ({
+      problems: object.metadata.name === "bad" ? ["spec is bad"] : [],
+      warnings: ["watch out"],
+    }),
+    recordEdit: (edit) => edits.push(edit),
+    logger,
+  });
+
+/** The configurations that we install, led to this machine instead of the Service. */
+function configurations(): readonly Any[] {
+  const text = readFileSync(join(import.meta.dirname, "../../../manifests/base/webhooks.yaml"), "utf8");
+  return parseAllDocuments(text).map((document) => {
+    const configuration: Any = document.toJS();
+    for (const one of configuration.webhooks)
+      one.clientConfig = { url: `https://localhost:${port}${one.clientConfig.service.path}` };
+    return configuration;
+  });
+}
+
+const json = (object: unknown) => JSON.stringify(object);
+const get = async (path: string): Promise<Any> => await api.client.request("GET", path);
+const create = async (namespace: string, pod: object, query: Record<string, string> = {}): Promise<Any> =>
+  await api.client.request("POST", `/api/v1/namespaces/${namespace}/pods`, { body: pod, query });
+const container = { name: "app", image: "app", readinessProbe: { httpGet: { port: 8080 } } };
+const pod = (name: string, labels: object = {}, spec: object = {}) => ({
+  metadata: { name, labels },
+  spec: { containers: [container], ...spec },
+});
+const isInjected = (object: Any) => object.spec.initContainers?.[1]?.name === "hedgerow-proxy";
+
+/** As much of the Gateway API as a webhook looks at. */
+const httpRoutes = {
+  metadata: {
+    name: "httproutes.gateway.networking.k8s.io",
+    annotations: { "api-approved.kubernetes.io": "unapproved, for a test" },
+  },
+  spec: {
+    group: "gateway.networking.k8s.io",
+    scope: "Namespaced",
+    names: { kind: "HTTPRoute", plural: "httproutes" },
+    versions: [
+      {
+        name: "v1",
+        served: true,
+        storage: true,
+        schema: { openAPIV3Schema: { type: "object", "x-kubernetes-preserve-unknown-fields": true } },
+      },
+    ],
+  },
+};
+
+beforeAll(async () => {
+  api = await startApiServer();
+  webhook = await start(0);
+  port = Number(webhook.address.split(":").at(-1));
+  const namespaces = {
+    plain: {},
+    labelled: { "hedgerow.dev/injection": "enabled" },
+    revised: { "hedgerow.dev/revision": "default" },
+    "other-revision": { "hedgerow.dev/injection": "enabled", "hedgerow.dev/revision": "canary" },
+    restricted: { "hedgerow.dev/injection": "enabled", "pod-security.kubernetes.io/enforce": "baseline" },
+    "hedgerow-system": { "hedgerow.dev/injection": "enabled" },
+  };
+  for (const [name, labels] of Object.entries(namespaces))
+    await api.client.request("POST", "/api/v1/namespaces", { body: { metadata: { name, labels } } });
+  await api.kubectl(["label", "namespace", "kube-system", "hedgerow.dev/injection=enabled"]);
+  const crds = join(import.meta.dirname, "../../../manifests/crds");
+  await api.kubectl(["apply", "--server-side", "-k", crds]);
+  for (const namespace of [...Object.keys(namespaces), "kube-system"])
+    await until(`the service account of ${namespace}`, () =>
+      get(`/api/v1/namespaces/${namespace}/serviceaccounts/default`),
+    );
+  await api.kubectl(["apply", "-f", "-"], json({ apiVersion: "v1", kind: "List", items: configurations() }));
+  keeper = new CaBundleKeeper({
+    client: api.client,
+    revision: "default",
+    bundlePem: () => identity.rootPem,
+    logger,
+    intervalMs: 200,
+  });
+  await until(
+    "the webhook to be asked",
+    async () => isInjected(await create("labelled", pod("try"), { dryRun: "All" })) || undefined,
+  );
+}, 120_000);
+
+afterAll(async () => {
+  await keeper?.[Symbol.asyncDispose]();
+  await webhook?.[Symbol.asyncDispose]();
+  await api?.[Symbol.asyncDispose]();
+}, 60_000);
+
+describe("a pod", () => {
+  it.each([
+    ["labelled", {}, true],
+    ["labelled", { "hedgerow.dev/inject": "false" }, false],
+    ["revised", {}, true],
+    ["other-revision", {}, false],
+    ["plain", {}, false],
+    ["plain", { "hedgerow.dev/inject": "true" }, true],
+    ["kube-system", { "hedgerow.dev/inject": "true" }, false],
+    ["hedgerow-system", { "hedgerow.dev/inject": "true" }, false],
+  ])("in namespace %s with labels %j is injected: %s", async (namespace, labels, expected) => {
+    expect(isInjected(await create(namespace, pod("p", labels), { dryRun: "All" }))).toBe(expected);
+  });
+
+  it("is accepted with its sidecar, and keeps what it had", async () => {
+    const made = await create("labelled", pod("kept", { a: "b" }));
+    expect(made.metadata.labels).toEqual({ a: "b", "hedgerow.dev/mesh": "true" });
+    expect(made.spec.containers[0]).toMatchObject({
+      name: "app",
+      readinessProbe: { httpGet: { path: "/app-health/app/readyz", port: 15020 } },
+    });
+    expect(made.spec.initContainers).toMatchObject([
+      { name: "hedgerow-init", securityContext: { capabilities: { add: ["NET_ADMIN"] } } },
+      { name: "hedgerow-proxy", restartPolicy: "Always" },
+    ]);
+  });
+
+  it("that is created from the one that the API server shows is the same", async () => {
+    const { metadata, spec } = await create("labelled", pod("shown"));
+    const { labels, annotations } = metadata;
+    const again = await create("labelled", { metadata: { name: "again", labels, annotations }, spec });
+    expect(again.spec).toEqual(spec);
+    expect(again.metadata.annotations).toEqual(annotations);
+  });
+
+  it("is refused with the reason", async () => {
+    await expect(create("labelled", pod("host", {}, { hostNetwork: true }))).rejects.toMatchObject({
+      status: 422,
+      message: expect.stringContaining("spec.hostNetwork must not be true: capture would redirect"),
+    });
+  });
+
+  it("of a Deployment and of a Job has a sidecar", async () => {
+    const template = { metadata: { labels: { app: "x" } }, spec: { containers: [container] } };
+    const once = { ...template, spec: { ...template.spec, restartPolicy: "Never" } };
+    const body = { metadata: { name: "of" }, spec: { selector: { matchLabels: { app: "x" } }, template } };
+    await api.client.request("POST", "/apis/apps/v1/namespaces/labelled/deployments", { body });
+    await api.client.request("POST", "/apis/batch/v1/namespaces/labelled/jobs", {
+      body: { metadata: { name: "of-job" }, spec: { template: once } },
+    });
+    const owned = await until("pods of both", async () => {
+      const pods: Any[] = (await get("/api/v1/namespaces/labelled/pods")).items;
+      const found = pods.filter(({ metadata }) => metadata.ownerReferences !== undefined);
+      return found.length >= 2 ? found : undefined;
+    });
+    expect(owned.map(isInjected)).toEqual([true, true]);
+  });
+
+  it("in a namespace below Pod Security level privileged is refused for the init container, by its name", async () => {
+    await expect(create("restricted", pod("p"))).rejects.toThrow(/PodSecurity "baseline.*hedgerow-init.*NET_ADMIN/);
+  });
+});
+
+describe("a manifest", () => {
+  const path = "/apis/hedgerow.dev/v1alpha1/namespaces/plain/accesspolicies";
+  const policy = (name: string) => ({
+    apiVersion: "hedgerow.dev/v1alpha1",
+    kind: "AccessPolicy",
+    metadata: { name },
+    spec: { targetRefs: [{ kind: "Service", name: "digits" }], allow: [] },
+  });
+
+  it("is judged, and whoever edits it is recorded", async () => {
+    await until("the validating webhook", async () => {
+      await api.client.request("POST", path, { body: policy("first"), query: { dryRun: "All" } });
+      return edits.find(({ name }) => name === "first");
+    });
+    await api.client.request("POST", path, { body: policy("good") });
+    await expect(api.client.request("POST", path, { body: policy("bad") })).rejects.toMatchObject({
+      status: 422,
+      message: expect.stringContaining("spec is bad"),
+    });
+    await api.client.request("DELETE", `${path}/good`);
+    const said = edits.map(({ user, groups, operation, name, allowed, dryRun }) => ({
+      user,
+      groups,
+      operation,
+      name,
+      allowed,
+      dryRun,
+    }));
+    const admin = { user: "admin", groups: ["system:masters", "system:authenticated"] };
+    expect(said).toEqual([
+      { ...admin, operation: "CREATE", name: "first", allowed: true, dryRun: true },
+      { ...admin, operation: "CREATE", name: "good", allowed: true, dryRun: false },
+      { ...admin, operation: "CREATE", name: "bad", allowed: false, dryRun: false },
+      { ...admin, operation: "DELETE", name: "good", allowed: true, dryRun: false },
+    ]);
+  });
+
+  it("of the Gateway API is judged where it is attached to a Service, before or after", async () => {
+    await api.client.request("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", { body: httpRoutes });
+    const routes = "/apis/gateway.networking.k8s.io/v1/namespaces/plain/httproutes";
+    const route = (name: string, parentRefs?: object[]) => ({
+      apiVersion: "gateway.networking.k8s.io/v1",
+      kind: "HTTPRoute",
+      metadata: { name },
+      spec: { parentRefs },
+    });
+    const before = edits.length;
+    await until("routes", () => get(routes));
+    await until("routes to be judged", async () => {
+      await api.client.request("POST", routes, { body: route("try", [{ kind: "Service" }]), query: { dryRun: "All" } });
+      return edits.length > before || undefined;
+    });
+    edits.splice(0);
+    for (const [name, parentRefs] of [
+      ["none"],
+      ["gateway", [{ name: "g" }]],
+      ["moved", [{ kind: "Service" }]],
+    ] as const)
+      await api.client.request("POST", routes, { body: route(name, parentRefs && [...parentRefs]) });
+    await api.client.request("PATCH", `${routes}/moved`, {
+      body: { spec: { parentRefs: [{ name: "g" }] } },
+      contentType: "application/merge-patch+json",
+    });
+    for (const name of ["none", "gateway", "moved"]) await api.client.request("DELETE", `${routes}/${name}`);
+    expect(edits.map(({ operation, kind, name }) => [operation, kind, name])).toEqual([
+      ["CREATE", "HTTPRoute", "moved"],
+      ["UPDATE", "HTTPRoute", "moved"],
+    ]);
+    await expect(api.client.request("POST", routes, { body: route("bad", [{ kind: "Service" }]) })).rejects.toThrow(
+      "spec is bad",
+    );
+  });
+});
+
+describe("the CA bundle", () => {
+  it("is put back where somebody took it away", async () => {
+    const paths = ["mutating", "validating"].map(
+      (kind) => `/apis/admissionregistration.k8s.io/v1/${kind}webhookconfigurations/hedgerow-default`,
+    );
+    const bundles = async () =>
+      (await Promise.all(paths.map(get))).flatMap(({ webhooks }) =>
+        webhooks.map((one: Any) => one.clientConfig.caBundle),
+      );
+    const ours = Buffer.from(identity.rootPem).toString("base64");
+    for (const path of paths)
+      await api.client.request("PATCH", path, {
+        contentType: "application/json-patch+json",
+        body: [{ op: "remove", path: "/webhooks/0/clientConfig/caBundle" }],
+      });
+    await until("our bundle everywhere", async () => (await bundles()).every((bundle) => bundle === ours) || undefined);
+  });
+});
+
+describe("without the webhook", () => {
+  beforeAll(() => webhook[Symbol.asyncDispose]());
+  afterAll(async () => {
+    webhook = await start(port);
+  });
+
+  it("no pod starts outside the mesh that belongs in it; every other pod starts", async () => {
+    await expect(create("labelled", pod("late"))).rejects.toThrow(
+      /failed calling webhook "namespace.inject.hedgerow.dev"/,
+    );
+    for (const [namespace, labels] of [
+      ["labelled", { "hedgerow.dev/inject": "false" }],
+      ["plain", {}],
+      ["kube-system", {}],
+      ["hedgerow-system", {}],
+    ] as const)
+      expect(isInjected(await create(namespace, pod("late", labels)))).toBe(false);
+  });
+
+  it("no policy changes unchecked, and one may go", async () => {
+    const path = "/apis/hedgerow.dev/v1alpha1/namespaces/plain/accesspolicies";
+    const body = { apiVersion: "hedgerow.dev/v1alpha1", kind: "AccessPolicy", metadata: { name: "x" }, spec: {} };
+    await expect(api.client.request("POST", path, { body })).rejects.toThrow(/failed calling webhook|Invalid|invalid/);
+    await expect(api.client.request("DELETE", `${path}/none`)).rejects.toMatchObject({ status: 404 });
+  });
+});
