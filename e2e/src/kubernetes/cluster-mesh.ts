@@ -29,6 +29,8 @@ interface PodJson {
 export class ClusterMesh {
   readonly kubectl: Kubectl;
   readonly #progress: (step: string) => void;
+  /** Addresses of callers' pods. */
+  readonly #callers = new Map<string, string>();
 
   constructor(kubectl: Kubectl, progress: (step: string) => void = () => {}) {
     this.kubectl = kubectl;
@@ -92,9 +94,11 @@ export class ClusterMesh {
 
   /** How the requests of a caller went; with `anew`, it begins to count again. */
   async load(name: string, { anew = false }: { readonly anew?: boolean } = {}): Promise<LoadReport> {
-    const [pod] = await this.pods("apps", name);
-    if (pod === undefined) throw new Error(`there is no caller ${name}`);
-    const answer = await fetch(`http://${pod.address}:9000/`, { method: anew ? "POST" : "GET" });
+    const address = this.#callers.get(name) ?? (await this.pods("apps", name))[0]?.address;
+    if (address === undefined) throw new Error(`there is no caller ${name}`);
+    // Callers stay where they are, and can be asked while the API server is away.
+    this.#callers.set(name, address);
+    const answer = await fetch(`http://${address}:9000/`, { method: anew ? "POST" : "GET" });
     return (await answer.json()) as LoadReport;
   }
 
