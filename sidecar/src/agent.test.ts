@@ -1,7 +1,7 @@
 import type { X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { createServer, type Server } from "node:http";
+import type { Server } from "node:http";
 import { join } from "node:path";
 import { connect } from "node:tls";
 import { ClusterSchema } from "@hedgerow/proto/envoy/config/cluster/v3/cluster";
@@ -11,6 +11,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { cluster, listener, type Ports, routes, serveAll } from "../test/resources.ts";
 import { ScriptedControlPlane } from "../test/scripted-control-plane.ts";
 import { TestCa } from "../test/test-ca.ts";
+import { keepRequesting, startApp } from "../test/traffic.ts";
 import { until } from "../test/until.ts";
 import { AgentProcess, fetchOnce, freePort, untilServed } from "../test/workload.ts";
 
@@ -27,38 +28,6 @@ async function presentedLeaf(port: number): Promise<X509Certificate | undefined>
   } finally {
     socket.destroy();
   }
-}
-
-async function startApp(): Promise<{ app: Server; port: number }> {
-  const app = createServer((request, response) => {
-    if (request.url === "/metrics") response.end("# TYPE app_requests counter\napp_requests 7\n");
-    else response.end("from the app");
-  });
-  app.listen(0, "127.0.0.1");
-  await once(app, "listening");
-  const address = app.address();
-  return { app, port: typeof address === "object" && address !== null ? address.port : 0 };
-}
-
-/** Requests without a pause until stopped; the statuses that were not 200. */
-function keepRequesting(port: number): { stop: () => Promise<{ failed: number[]; served: number }> } {
-  const failed: number[] = [];
-  let served = 0;
-  const stopping = new AbortController();
-  const done = (async () => {
-    while (!stopping.signal.aborted) {
-      const { status } = await fetchOnce(port);
-      if (status === 200) served += 1;
-      else failed.push(status);
-    }
-  })();
-  return {
-    stop: async () => {
-      stopping.abort();
-      await done;
-      return { failed, served };
-    },
-  };
 }
 
 // In the order of a life: each test goes on from the one before.

@@ -8,7 +8,9 @@ import { envoyPath } from "../../scripts/envoy-path.js";
 import type { ScriptedControlPlane } from "./scripted-control-plane.ts";
 import { until } from "./until.ts";
 
-const main = join(import.meta.dirname, "../src/main.ts");
+const agentAlone = [process.execPath, join(import.meta.dirname, "../src/main.ts")];
+/** As in a container. */
+export const entrypoint = [join(import.meta.dirname, "../entrypoint.sh")];
 
 /** An agent as its own process, over a run directory that outlives it, with whatever Envoy it starts. */
 export class AgentProcess implements AsyncDisposable {
@@ -48,9 +50,9 @@ export class AgentProcess implements AsyncDisposable {
     });
   }
 
-  start(): void {
+  start([program = "", ...words]: readonly string[] = agentAlone): void {
     const log = openSync(join(this.directory, "agent.log"), "a");
-    const child = spawn(process.execPath, [main], { env: this.#env, stdio: ["ignore", log, log] });
+    const child = spawn(program, words, { env: this.#env, detached: true, stdio: ["ignore", log, log] });
     closeSync(log);
     this.#child = child;
     this.#exit = new Promise((resolve) => {
@@ -83,14 +85,23 @@ export class AgentProcess implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#child?.kill("SIGKILL");
+    // The group: an entrypoint has an agent.
+    kill(-this.pid);
     await this.#exit;
     try {
-      process.kill(this.envoyPid(), "SIGKILL");
+      kill(this.envoyPid());
     } catch {
       // The agent stopped it.
     }
     rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    if (pid !== 0) process.kill(pid, "SIGKILL");
+  } catch {
+    // It ended before.
   }
 }
 
