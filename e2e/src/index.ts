@@ -1,5 +1,5 @@
-export { ApiServer, type ApiServerOptions, startApiServer, startApiServer } from "./cluster/api-server.ts";
-export { gatewayCrds, gatewayCrds } from "./cluster/gateway-api.ts";
+export { ApiServer, type ApiServerOptions, startApiServer } from "./cluster/api-server.ts";
+export { gatewayCrds } from "./cluster/gateway-api.ts";
 export { buildImages, type Image, type ImageName } from "./cluster/images.ts";
 export { Node, type NodeOptions, startNode } from "./cluster/node.ts";
 export { CommandError } from "./cluster/run.ts";

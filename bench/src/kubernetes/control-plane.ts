@@ -35,11 +35,12 @@ export async function startControlPlane(directory: string, name: string, kubecon
     `${name} is ready`,
     startMs,
     async () => {
-      if (!part.running) throw new Error(`${name} ended:\n${part.lastWords()}`);
+      if (!part.running) return true;
       return (await fetch(`http://127.0.0.1:${metrics}/readyz`)).ok;
     },
     { everyMs: 10 },
   );
+  if (!part.running) throw new Error(`${name} ended:\n${part.lastWords()}`);
   const readySeconds = (performance.now() - startedAt) / 1000;
   const { cpuMs, rssBytes } = usageOfTree(part.pid ?? 0);
   return {
