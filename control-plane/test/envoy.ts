@@ -1,6 +1,6 @@
 // A real Envoy that reads a proxy's snapshot from files: what it refuses shows as in production, with no server involved.
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -42,9 +42,10 @@ export class TestEnvoy implements AsyncDisposable {
     this.#exited = new Promise((done) => process.once("exit", done));
   }
 
-  /** Resolves when Envoy is live; what it refused is to be asked for. */
-  static async start(proxy: ProxySnapshot, identity: Identity): Promise<TestEnvoy> {
+  /** Resolves when Envoy is live; what it refused is to be asked for. `within`: a command that runs another, as somebody, somewhere. */
+  static async start(proxy: ProxySnapshot, identity: Identity, within: readonly string[] = []): Promise<TestEnvoy> {
     const dir = mkdtempSync(join(tmpdir(), "hedgerow-envoy-"));
+    if (within.length > 0) chmodSync(dir, 0o777);
     writeSecrets(dir, identity);
     writeSnapshot(dir, proxy);
     const bootstrap = {
@@ -67,7 +68,8 @@ export class TestEnvoy implements AsyncDisposable {
       "-l",
       "warning",
     ];
-    const child = spawn(envoyPath(), ["-c", join(dir, "bootstrap.json"), ...options], { stdio: ["ignore", out, err] });
+    const [command = "", ...args] = [...within, envoyPath(), "-c", join(dir, "bootstrap.json"), ...options];
+    const child = spawn(command, args, { stdio: ["ignore", out, err] });
     const envoy = new TestEnvoy(dir, child);
     try {
       await until("Envoy to be live", async () => ((await envoy.admin("/ready")) === "LIVE\n" ? true : undefined));
@@ -110,7 +112,7 @@ export class TestEnvoy implements AsyncDisposable {
       await this.admin("/clusters?format=json"),
     );
     const ports = cluster_statuses
-      .filter(({ name }) => name.startsWith("outbound/"))
+      .filter(({ name }) => name.startsWith("outbound/") && !name.endsWith("/direct"))
       .map(({ name, host_statuses = [] }): [string, number[]] => [
         name,
         host_statuses.map((host) => host.address.socket_address.port_value),
