@@ -8,9 +8,10 @@ const statusObject = z.looseObject({
   message: z.string().default(""),
   reason: z.string().default(""),
   code: z.number().optional(),
-  metadata: z.looseObject({ continue: z.string().optional() }).default({}),
   details: z.looseObject({ retryAfterSeconds: z.number().optional() }).default({}),
 });
+
+const nothingSaid = statusObject.parse({ kind: "Status" });
 
 /** Of words that go into logs and conditions. */
 const maxMessageBytes = 1024;
@@ -32,13 +33,12 @@ export function answerError(status: number, text: string, retryAfter: number | u
 /** The error for a Status object: of an answer, or of a watch's ERROR event (which brings its own `code`). */
 export function statusError(value: unknown, status?: number, retryAfter?: number): KubernetesError {
   const parsed = statusObject.safeParse(value);
-  if (!parsed.success) return new KubernetesError(status ?? 0, "", `HTTP status ${status ?? 0}`);
-  const { message, reason, code, metadata, details } = parsed.data;
+  const { message, reason, code, details } = parsed.success ? parsed.data : nothingSaid;
   const shown = cutText(message, maxMessageBytes);
+  const answered = status ?? code ?? 0;
   const waitMs = retryAfter ?? retryAfterMs(details.retryAfterSeconds?.toString());
-  return new KubernetesError(status ?? code ?? 0, reason, shown === "" ? `HTTP status ${status ?? code ?? 0}` : shown, {
+  return new KubernetesError(answered, reason, shown === "" ? `HTTP status ${answered}` : shown, {
     ...(waitMs === undefined ? {} : { retryAfterMs: waitMs }),
-    ...(metadata.continue === undefined || metadata.continue === "" ? {} : { continueToken: metadata.continue }),
   });
 }
 

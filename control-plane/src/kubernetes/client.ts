@@ -56,15 +56,18 @@ export class KubernetesClient implements Disposable {
    * KubernetesError alone.
    */
   async request(method: Method, path: string, settings: RequestSettings = {}): Promise<unknown> {
+    return parseJson(await this.requestBytes(method, path, settings));
+  }
+
+  /** As `request`, for an answer that may not be JSON. */
+  async requestBytes(method: Method, path: string, settings: RequestSettings = {}): Promise<Buffer> {
     const { timeoutMs = defaultTimeoutMs, maxBytes = defaultMaxBytes, signal } = settings;
     const deadline = performance.now() + timeoutMs;
     const timeout = AbortSignal.timeout(timeoutMs);
     const either = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
     for (let attempt = 1; ; attempt++) {
       try {
-        const answer = await this.#send(method, path, settings, either);
-        const text = await readText(answer, maxBytes);
-        return parseJson(text);
+        return await readBytes(await this.#send(method, path, settings, either), maxBytes);
       } catch (thrown) {
         const error = thrown instanceof KubernetesError ? thrown : this.#failed(thrown, method, path, signal, timeout);
         const waitMs = error.status === 429 ? (error.retryAfterMs ?? 1000) : undefined;
@@ -140,7 +143,8 @@ export class KubernetesClient implements Disposable {
     const status = answer.statusCode ?? 0;
     if (status >= 200 && status < 300) return answer;
     if (status === 401) this.#credentials.forget();
-    throw answerError(status, await readText(answer, defaultMaxBytes), retryAfterMs(answer.headers["retry-after"]));
+    const text = (await readBytes(answer, defaultMaxBytes)).toString();
+    throw answerError(status, text, retryAfterMs(answer.headers["retry-after"]));
   }
 
   #failed(
@@ -172,7 +176,7 @@ function exchange(options: RequestOptions, payload: Buffer | undefined, mayRepea
   });
 }
 
-async function readText(answer: IncomingMessage, maxBytes: number): Promise<string> {
+async function readBytes(answer: IncomingMessage, maxBytes: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of answer as AsyncIterable<Buffer>) {
@@ -182,12 +186,13 @@ async function readText(answer: IncomingMessage, maxBytes: number): Promise<stri
     chunks.push(chunk);
   }
   if (!answer.complete) throw new KubernetesError(0, "ConnectionFailed", "answer was cut short");
-  return Buffer.concat(chunks, bytes).toString("utf8");
+  return Buffer.concat(chunks, bytes);
 }
 
-function parseJson(text: string): unknown {
+/** Throws KubernetesError BadAnswer. */
+export function parseJson(bytes: Buffer): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(bytes.toString("utf8"));
   } catch (error) {
     throw new KubernetesError(0, "BadAnswer", `answer is not JSON: ${messageOf(error)}`, { cause: error });
   }

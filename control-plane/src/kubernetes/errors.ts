@@ -8,20 +8,17 @@ export class KubernetesError extends ControlPlaneError {
   readonly reason: string;
   /** After how long to ask again, ms, where the server said so. */
   readonly retryAfterMs: number | undefined;
-  /** `continue` of the Status's metadata: a list whose pages expired may go on from here, at a newer version. */
-  readonly continueToken: string | undefined;
 
   constructor(
     status: number,
     reason: string,
     message: string,
-    options: ErrorOptions & { readonly retryAfterMs?: number; readonly continueToken?: string } = {},
+    options: ErrorOptions & { readonly retryAfterMs?: number } = {},
   ) {
     super("KUBERNETES", message, options);
     this.name = "KubernetesError";
     this.status = status;
     this.reason = reason;
     this.retryAfterMs = options.retryAfterMs;
-    this.continueToken = options.continueToken;
   }
 }

@@ -1,10 +1,12 @@
 // Follows one resource of an API server, come what may.
 import { messageOf } from "../errors.ts";
 import type { Logger } from "../logger.ts";
-import type { KubernetesClient } from "./client.ts";
+import { type KubernetesClient, parseJson } from "./client.ts";
 import { KubernetesError } from "./errors.ts";
 import { type ObjectEvent, ObjectLedger } from "./object-ledger.ts";
 import { pause } from "./pause.ts";
+import type { Shape } from "./protobuf.ts";
+import { isProtobuf, protobufOrJson, readProtobufPage } from "./protobuf-list.ts";
 import { isServed } from "./served.ts";
 import { type RawObject, readListPage, readWatchLine } from "./watch-event.ts";
 import { LineCutter } from "./watch-lines.ts";
@@ -42,6 +44,11 @@ export interface ListWatchOptions<T> {
   readonly labelSelector?: string;
   /** Ask for names, labels and annotations alone. */
   readonly metadataOnly?: boolean;
+  /**
+   * What `project` reads of an object, for lists in protobuf; undefined: lists come in JSON, as watches always do. Only
+   * resources that are built into the API server have protobuf.
+   */
+  readonly shape?: Shape;
   /** The server may not know the resource. Otherwise that is one more failure that passes. */
   readonly optional?: boolean;
   /** What is kept of an object; undefined: as if it did not exist. Called once for each version of each object. */
@@ -69,6 +76,7 @@ export class ListWatch<T> implements AsyncDisposable {
   /** In a row, since a watch last brought something. */
   #failures = 0;
   #notFound = 0;
+  #silences = 0;
   #isSynced = false;
   #state: ListWatchState = "retrying";
   #isLost = false;
@@ -106,7 +114,7 @@ export class ListWatch<T> implements AsyncDisposable {
   }
 
   async #list(): Promise<void> {
-    const { client, path, onEvent } = this.#options;
+    const { client, path, shape, onEvent } = this.#options;
     let continueToken: string | undefined;
     let expiries = 0;
     this.#ledger.startList();
@@ -114,20 +122,22 @@ export class ListWatch<T> implements AsyncDisposable {
       // Who is too slow for pages, time and again, takes all at once.
       const limit = expiries < 2 ? { limit: String(pageObjects) } : {};
       try {
-        const answer = await client.request("GET", path, {
+        const answer = await client.requestBytes("GET", path, {
           query: { ...this.#query(), ...limit, ...(continueToken === undefined ? {} : { continue: continueToken }) },
-          accept: this.#accept("List"),
+          accept: shape === undefined ? this.#accept("List") : protobufOrJson,
           timeoutMs: listTimeoutMs,
           maxBytes: maxListBytes,
           signal: this.#closing.signal,
         });
-        const page = readListPage(answer);
+        const isShaped = shape !== undefined && isProtobuf(answer);
+        const page = isShaped ? readProtobufPage(answer, shape) : readListPage(parseJson(answer));
         this.#ledger.listed(page.objects);
         if (page.continueToken === undefined) {
           this.#ledger.endList();
           this.#resourceVersion = page.resourceVersion;
           this.#notFound = 0;
           this.#isSynced = true;
+          this.#state = "following";
           onEvent({ kind: "synced" });
           return;
         }
@@ -190,6 +200,7 @@ export class ListWatch<T> implements AsyncDisposable {
         break;
     }
     this.#failures = 0;
+    this.#silences = 0;
     if (this.#isLost) this.#logger.info("Follows the API server again");
     this.#isLost = false;
   }
@@ -226,7 +237,10 @@ export class ListWatch<T> implements AsyncDisposable {
   #mustList(error: KubernetesError): boolean {
     if (isExpired(error) || error.status === 400 || error.status === 404) return true;
     // A version from before etcd was restored is never reached: the server waits with us.
-    if (error.reason === "Silent") return this.#failures >= 2;
+    if (error.reason === "Silent") {
+      this.#silences += 1;
+      return this.#silences >= 2;
+    }
     const saysNothingOfVersions = error.status === 429 || error.status === 503 || error.reason === "ConnectionFailed";
     return this.#failures >= maxResumes && !saysNothingOfVersions && error.reason !== "Timeout";
   }

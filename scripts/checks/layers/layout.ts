@@ -59,6 +59,8 @@ export const layout: Layout = {
         "json-fields.ts",
         "kubeconfig.ts",
         "object-ledger.ts",
+        "protobuf-list.ts",
+        "protobuf.ts",
         "resource-version.ts",
         "watch-event.ts",
         "watch-lines.ts",

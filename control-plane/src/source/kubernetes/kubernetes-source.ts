@@ -3,6 +3,7 @@ import { readEndpointSlice } from "../../cluster/read-endpoint-slice.ts";
 import { readNamespace, readRegion } from "../../cluster/read-metadata.ts";
 import { readPod } from "../../cluster/read-pod.ts";
 import { readService, type ServiceRecord } from "../../cluster/read-service.ts";
+import { endpointSliceShape, podShape, serviceShape } from "../../cluster/shapes.ts";
 import type { KubernetesClient } from "../../kubernetes/client.ts";
 import {
   ListWatch,
@@ -136,16 +137,23 @@ class ClusterFollower implements KubernetesSource {
     this.#follow({ path: "/api/v1/nodes", metadataOnly: true, project: ({ raw }) => readRegion(raw) }, (event) => {
       if (cluster.putRegion(event.key, event.kind === "put" ? event.value : undefined)) this.#manifestsChanged();
     });
-    this.#follow({ path: "/api/v1/pods", labelSelector: meshSelector, project: ({ raw }) => readPod(raw) }, (event) => {
-      const isChange = event.kind === "put" ? cluster.putPod(event.value) : cluster.removePod(event.key);
-      if (isChange) this.#clusterChanged();
-    });
-    this.#follow({ path: "/api/v1/services", project: ({ raw }) => readService(raw) }, (event) => {
+    this.#follow(
+      { path: "/api/v1/pods", labelSelector: meshSelector, shape: podShape, project: ({ raw }) => readPod(raw) },
+      (event) => {
+        const isChange = event.kind === "put" ? cluster.putPod(event.value) : cluster.removePod(event.key);
+        if (isChange) this.#clusterChanged();
+      },
+    );
+    this.#follow({ path: "/api/v1/services", shape: serviceShape, project: ({ raw }) => readService(raw) }, (event) => {
       this.#services.set(event.key, event.kind === "put" ? event.value : undefined);
       this.#manifestsChanged();
     });
     this.#follow(
-      { path: "/apis/discovery.k8s.io/v1/endpointslices", project: ({ raw }) => readEndpointSlice(raw) },
+      {
+        path: "/apis/discovery.k8s.io/v1/endpointslices",
+        shape: endpointSliceShape,
+        project: ({ raw }) => readEndpointSlice(raw),
+      },
       (event) => {
         const isChange =
           event.kind === "put" ? cluster.putSlice(event.key, event.value) : cluster.removeSlice(event.key);
