@@ -64,46 +64,62 @@ export function nextPush(types: Types, snapshot: ProxySnapshot): Push | undefine
 /** What the snapshot has of a type; nothing for types that we do not serve. */
 export function wantedOf(snapshot: ProxySnapshot, typeUrl: string): ReadonlyMap<string, Resource> {
   const served: AdsTypeUrl | undefined = ADS_TYPE_URLS.find((known) => known === typeUrl);
-  return (served && snapshot.resources.get(served)) ?? new Map();
+  return (served && snapshot.resources.get(served)) ?? NOTHING;
 }
 
+// One object: what does not change must be seen not to.
+const NOTHING: ReadonlyMap<string, Resource> = new Map();
+
 function pushOf(typeUrl: string, state: TypeState, types: Types, snapshot: ProxySnapshot): Push | undefined {
+  const { held, owed, pending } = state;
+  if (pending?.size === 0 && owed.size === 0 && !state.answerOwed) return undefined;
   const wanted = wantedOf(snapshot, typeUrl);
-  const changed = [...desired(typeUrl, state, wanted, types, snapshot)].filter((resource) => needs(state, resource));
+  const changed: Resource[] = [];
+  const leaving: string[] = [];
+  for (const name of pending === undefined ? everyName(state, wanted) : new Set([...pending, ...owed])) {
+    const resource = desired(typeUrl, name, state, types, snapshot);
+    if (resource !== undefined && needs(state, resource)) changed.push(resource);
+    else if (leaves(typeUrl, name, state, snapshot)) leaving.push(name);
+  }
+  // Of all others it is known that nothing has to be sent.
+  state.pending = new Set([...changed.map(({ name }) => name), ...leaving]);
+
   const sendable = changed.filter((resource) => isReady(resource, state, types, snapshot));
   const resources = limited(withoutSuspects(state, sendable));
-
-  const removed: string[] = [];
-  const sent = new Set(changed.map(({ name }) => name));
-  for (const name of new Set([...state.held.keys(), ...state.owed])) {
-    if (wanted.has(name) || sent.has(name) || state.refusedRemovals.has(name)) continue;
-    if (typeUrl === ENDPOINT_TYPE_URL && clusterWanted(snapshot, name)) continue;
-    if (!state.held.has(name) || mayRemove(typeUrl, name, types)) removed.push(name);
-  }
+  const removed = leaving.filter((name) => !held.has(name) || mayRemove(typeUrl, name, types));
   const empty = resources.length === 0 && removed.length === 0;
   if (empty && (!state.answerOwed || changed.length > 0)) return undefined;
   return { typeUrl, resources, removed };
 }
 
-/** Everything of a type that the client is to hold. */
-function* desired(
-  typeUrl: string,
-  state: TypeState,
+/** All that may concern a client, what it wants first. */
+function everyName(
+  { held, owed, subscription: { wildcard, names } }: TypeState,
   wanted: ReadonlyMap<string, Resource>,
+): ReadonlySet<string> {
+  return new Set([...(wildcard ? wanted.keys() : []), ...names, ...held.keys(), ...owed]);
+}
+
+/** What the client is to hold under a name, if anything. */
+function desired(
+  typeUrl: string,
+  name: string,
+  state: TypeState,
   types: Types,
   snapshot: ProxySnapshot,
-): Iterable<Resource> {
+): Resource | undefined {
   const { wildcard, names } = state.subscription;
-  if (wildcard) yield* wanted.values();
-  for (const name of names) {
-    const resource = wanted.get(name);
-    if (resource !== undefined) {
-      if (!wildcard) yield resource;
-    } else if (typeUrl === ENDPOINT_TYPE_URL) {
-      const assignment = substitute(name, state, types, snapshot);
-      if (assignment !== undefined) yield assignment;
-    }
-  }
+  if (!wildcard && !names.has(name)) return undefined;
+  const resource = wantedOf(snapshot, typeUrl).get(name);
+  if (resource !== undefined || typeUrl !== ENDPOINT_TYPE_URL || !names.has(name)) return resource;
+  return substitute(name, state, types, snapshot);
+}
+
+/** Whether the client holds, or waits for, what there is no more. */
+function leaves(typeUrl: string, name: string, { held, owed, refusedRemovals }: TypeState, snapshot: ProxySnapshot) {
+  if (!held.has(name) && !owed.has(name)) return false;
+  if (wantedOf(snapshot, typeUrl).has(name) || refusedRemovals.has(name)) return false;
+  return typeUrl !== ENDPOINT_TYPE_URL || !clusterWanted(snapshot, name);
 }
 
 /** What to say of an assignment that the snapshot has not; a warming cluster must hear something. */

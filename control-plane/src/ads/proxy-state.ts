@@ -1,14 +1,23 @@
 import type { AdsTypeUrl } from "@hedgerow/proto";
-import type { NodeId } from "../snapshot/snapshot.ts";
+import type { NodeId, Resource } from "../snapshot/snapshot.ts";
 
-/** What one proxy has said about one type. Versions are those of the resources. */
+/** What one proxy has said about one type. Versions are those of the resources. To be read at once: it may change later. */
 export interface ProxyTypeState {
-  /** Name → version, as last acknowledged. */
+  /** Name → version, as last acknowledged. Made when asked for, of as many entries as the proxy holds. */
   readonly acknowledged: ReadonlyMap<string, string>;
+  /** What is missing, where that is known without comparing everything. */
+  readonly behind: Behind | undefined;
   /** When the last ACK came, Unix ms. */
   readonly acknowledgedAtMs: number | undefined;
   /** Content that the proxy refused and that has not changed since; undefined when there is none. */
   readonly rejected: ProxyRejection | undefined;
+}
+
+export interface Behind {
+  /** The resources of the snapshot that was last offered. */
+  readonly wanted: ReadonlyMap<string, Resource>;
+  /** Those of them that the proxy has not acknowledged in their present version, or has refused. */
+  readonly names: ReadonlySet<string>;
 }
 
 export interface ProxyRejection {

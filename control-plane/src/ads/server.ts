@@ -77,12 +77,9 @@ export class AdsServer {
 
   /** Serves a newer snapshot. Returns after at most a slice of work; the rest is done between other work. */
   publish(snapshot: MeshSnapshot): void {
-    const before = this.#snapshot;
     this.#snapshot = snapshot;
     this.#published += 1;
-    for (const [nodeId, stream] of this.#nodes) {
-      if (snapshot.get(nodeId) !== before.get(nodeId)) this.#pending.add(stream);
-    }
+    for (const stream of this.#nodes.values()) this.#pending.add(stream);
     if (this.#pass === undefined) this.#offerPending();
   }
 
@@ -138,8 +135,7 @@ export class AdsServer {
     this.#nodes.set(nodeId, stream);
     this.#departed.remove(nodeId);
     older?.end(status.ABORTED, "a newer stream of the same node took over");
-    const snapshot = this.#snapshot.get(nodeId);
-    if (snapshot !== undefined) stream.offer(snapshot, String(this.#published));
+    this.#offer(stream);
     this.#notify();
   }
 
@@ -152,13 +148,18 @@ export class AdsServer {
     this.#notify();
   }
 
+  // A proxy's snapshot may be made only now.
+  #offer(stream: AdsStream): void {
+    const snapshot = this.#snapshot.get(stream.peer.nodeId);
+    if (snapshot !== undefined) stream.offer(snapshot, String(this.#published));
+  }
+
   #offerPending(): void {
     this.#pass = undefined;
     const untilMs = performance.now() + SLICE_MS;
     for (const stream of this.#pending) {
       this.#pending.delete(stream);
-      const snapshot = this.#snapshot.get(stream.peer.nodeId);
-      if (snapshot !== undefined) stream.offer(snapshot, String(this.#published));
+      this.#offer(stream);
       if (performance.now() < untilMs) continue;
       if (this.#pending.size > 0) this.#pass = setImmediate(() => this.#offerPending());
       return;

@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Response, SimulatedEnvoy } from "../../test/simulated-envoy.ts";
 import { assignment, cluster, listener, proxySnapshot, routes } from "../../test/xds-resources.ts";
+import { layered } from "../snapshot/layers.ts";
 import type { ProxySnapshot, Resource } from "../snapshot/snapshot.ts";
 import { referencesOf } from "./references.ts";
 import type { AdsRequest } from "./request.ts";
@@ -50,7 +51,28 @@ function snapshotOf({ clusters, routes: routeTable }: Mesh): ProxySnapshot {
     resources.push(once(key, (version) => routes(name, weights, version)));
     resources.push(once(`listener ${name}=${listenerContent}`, (version) => listener(`on-${name}`, 1, name, version)));
   }
-  return proxySnapshot("n/a", resources);
+  return inLayers(proxySnapshot("n/a", resources));
+}
+
+const layers = new Map<string, ReadonlyMap<string, Resource>>();
+
+/** As translation makes it: equal maps are the same object, and of each type the first name is the proxy's own. */
+function inLayers({ nodeId, resources }: ProxySnapshot): ProxySnapshot {
+  const layer = (all: readonly Resource[]) => {
+    const key = all.map(({ version }) => version).join(" ");
+    const map = layers.get(key) ?? new Map(all.map((resource) => [resource.name, resource]));
+    layers.set(key, map);
+    return map;
+  };
+  return {
+    nodeId,
+    resources: new Map(
+      [...resources].map(([typeUrl, byName]) => {
+        const [first, ...others] = [...byName.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
+        return [typeUrl, layered(layer(first === undefined ? [] : [first]), layer(others))];
+      }),
+    ),
+  };
 }
 
 type Step =
@@ -136,7 +158,24 @@ class World {
     }
   }
 
+  /** What the session says is behind must be what a comparison of everything finds. */
+  #checkBehind(): void {
+    for (const [typeUrl, { acknowledged, rejected, behind }] of this.session.typeStates()) {
+      if (behind === undefined) continue;
+      const wanted = this.snapshot?.resources.get(typeUrl) ?? new Map<string, Resource>();
+      const isBehind = ({ name, version }: Resource) =>
+        acknowledged.get(name) !== version || rejected?.resources.get(name) === version;
+      expect([...behind.names].toSorted()).toEqual(
+        [...wanted.values()]
+          .filter(isBehind)
+          .map(({ name }) => name)
+          .toSorted(),
+      );
+    }
+  }
+
   #take(effects: readonly SessionEffect[]): void {
+    this.#checkBehind();
     for (const effect of effects) {
       if (effect.kind !== "send") continue;
       this.toEnvoy.push(effect);

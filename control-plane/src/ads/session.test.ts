@@ -7,7 +7,8 @@ import {
 } from "@hedgerow/proto";
 import { describe, expect, test } from "vitest";
 import { assignment, cluster, listener, proxySnapshot, routes } from "../../test/xds-resources.ts";
-import type { Resource } from "../snapshot/snapshot.ts";
+import { layered } from "../snapshot/layers.ts";
+import type { ProxySnapshot, Resource } from "../snapshot/snapshot.ts";
 import type { AdsRequest } from "./request.ts";
 import { Session, type SessionEffect } from "./session.ts";
 
@@ -34,7 +35,10 @@ class Client {
     return this.ask(type, { nonce: this.#nonces.get(LONG[type]) ?? "", error });
   }
   publish(...resources: readonly Resource[]): readonly string[] {
-    return this.#sent(this.session.handle({ kind: "snapshot", snapshot: proxySnapshot("n/a", resources) }));
+    return this.offer(proxySnapshot("n/a", resources));
+  }
+  offer(snapshot: ProxySnapshot): readonly string[] {
+    return this.#sent(this.session.handle({ kind: "snapshot", snapshot }));
   }
   nonce(type: Short): string {
     return this.#nonces.get(LONG[type]) ?? "";
@@ -423,6 +427,49 @@ describe("order", () => {
     const [sent] = client.session.handle({ kind: "request", request, nowMs: 0 });
     expect(sent).toMatchObject({ kind: "send", resources: [{ name: "a" }] });
   });
+});
+
+test("of what did not change nothing is looked at, and the state says what is behind", () => {
+  class Watched extends Map<string, Resource> {
+    reads = 0;
+    override get(name: string): Resource | undefined {
+      this.reads += 1;
+      return super.get(name);
+    }
+    override [Symbol.iterator](): MapIterator<[string, Resource]> {
+      this.reads += this.size;
+      return super[Symbol.iterator]();
+    }
+    override keys(): MapIterator<string> {
+      this.reads += this.size;
+      return super.keys();
+    }
+  }
+  const shared = new Watched(
+    Array.from({ length: 500 }, (_, index) => cluster(`s${index}`)).map((each) => [each.name, each]),
+  );
+  const client = new Client();
+  const publish = (own: Resource) => {
+    const map = layered(new Map([[own.name, own]]), shared);
+    return client.offer({ nodeId: "n/a", resources: new Map([[CLUSTER_TYPE_URL, map]]) });
+  };
+  const behind = () => [...(client.session.typeStates().get(CLUSTER_TYPE_URL)?.behind?.names ?? ["unknown"])];
+  client.ask("cluster");
+  publish(cluster("own", 1));
+  expect(behind()).toHaveLength(501);
+  client.ack("cluster");
+  expect(behind()).toEqual([]);
+
+  shared.reads = 0;
+  expect(publish(cluster("own", 2))).toEqual(["cluster [own]"]);
+  expect(behind()).toEqual(["own"]);
+  expect(client.nack("cluster", "no")).toEqual([]);
+  expect(behind()).toEqual(["own"]);
+  const readsOfRefusal = shared.reads;
+  expect(publish(cluster("own", 3))).toEqual(["cluster [own]"]);
+  expect(client.ack("cluster")).toEqual([]);
+  expect(behind()).toEqual([]);
+  expect(shared.reads - readsOfRefusal).toBeLessThan(10);
 });
 
 describe("limits", () => {

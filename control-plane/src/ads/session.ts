@@ -1,10 +1,20 @@
 import { ADS_TYPE_URLS, type AdsTypeUrl, CLUSTER_TYPE_URL, ENDPOINT_TYPE_URL } from "@hedgerow/proto";
+import { changedNames } from "../snapshot/layers.ts";
 import type { ProxySnapshot } from "../snapshot/snapshot.ts";
 import { nextPush, type Push, wantedOf } from "./order.ts";
 import type { ProxyTypeState } from "./proxy-state.ts";
 import { type AdsRequest, MAX_NAMES } from "./request.ts";
 import { subscribe } from "./subscription.ts";
-import { acknowledge, forget, newTypeState, refresh, reject, type TypeState, typeView } from "./type-state.ts";
+import {
+  acknowledge,
+  forget,
+  newTypeState,
+  refresh,
+  reject,
+  resubscribed,
+  type TypeState,
+  typeView,
+} from "./type-state.ts";
 
 export type SessionEvent =
   | { readonly kind: "request"; readonly request: AdsRequest; readonly nowMs: number }
@@ -54,8 +64,7 @@ export class Session {
         this.#request(event.request, event.nowMs, effects);
         break;
       case "snapshot":
-        this.#snapshot = event.snapshot;
-        for (const [typeUrl, state] of this.#types) refresh(state, wantedOf(event.snapshot, typeUrl));
+        this.#take(event.snapshot);
         break;
       case "written":
         this.#writing = false;
@@ -70,9 +79,28 @@ export class Session {
     const states = new Map<AdsTypeUrl, ProxyTypeState>();
     for (const typeUrl of ADS_TYPE_URLS) {
       const state = this.#types.get(typeUrl);
-      if (state !== undefined) states.set(typeUrl, typeView(state));
+      if (state !== undefined)
+        states.set(typeUrl, typeView(state, this.#snapshot && wantedOf(this.#snapshot, typeUrl)));
     }
     return states;
+  }
+
+  #take(snapshot: ProxySnapshot): void {
+    const before = this.#snapshot;
+    this.#snapshot = snapshot;
+    for (const [typeUrl, state] of this.#types) {
+      const wanted = wantedOf(snapshot, typeUrl);
+      refresh(
+        state,
+        wanted,
+        before === undefined ? state.held.keys() : changedNames(wantedOf(before, typeUrl), wanted),
+      );
+    }
+    // An assignment that the snapshot has not is made up while its cluster is there.
+    const endpoints = this.#types.get(ENDPOINT_TYPE_URL);
+    if (endpoints?.pending === undefined || before === undefined) return;
+    const clusters = wantedOf(snapshot, CLUSTER_TYPE_URL);
+    for (const name of changedNames(wantedOf(before, CLUSTER_TYPE_URL), clusters)) endpoints.pending.add(name);
   }
 
   #request(request: AdsRequest, nowMs: number, effects: SessionEffect[]): void {
@@ -105,12 +133,13 @@ export class Session {
   #subscribe(state: TypeState, request: AdsRequest, first: boolean): void {
     const change = subscribe(state.subscription, request, first);
     const { held, inFlight, rejected, owed } = state;
+    if (first || request.subscribe.length > 0 || request.unsubscribe.length > 0) resubscribed(state);
     for (const name of [...held.keys(), ...(inFlight?.resources.keys() ?? []), ...rejected.keys(), ...owed]) {
       if (change.dropped(name)) forget(state, name);
     }
     if (first) {
       holdInitially(state, request);
-      if (this.#snapshot !== undefined) refresh(state, wantedOf(this.#snapshot, request.typeUrl));
+      if (this.#snapshot !== undefined) refresh(state, wantedOf(this.#snapshot, request.typeUrl), held.keys());
     }
     const warming = request.typeUrl === ENDPOINT_TYPE_URL ? this.#clustersSent : undefined;
     for (const name of change.asked) {

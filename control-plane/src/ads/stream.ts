@@ -55,6 +55,7 @@ export class AdsStream {
   readonly #session = new Session();
   readonly #connectedAtMs: number;
   #logger: Logger;
+  #offered: ProxySnapshot | undefined;
   #versionInfo = "";
   #envoyVersion = "";
   #isOpen = false;
@@ -84,8 +85,10 @@ export class AdsStream {
     call.on("error", () => void this.#close());
   }
 
-  /** The newest snapshot for this node. */
+  /** The newest snapshot for this node; the one that it has already changes nothing. */
   offer(snapshot: ProxySnapshot, versionInfo: string): void {
+    if (snapshot === this.#offered) return;
+    this.#offered = snapshot;
     this.#versionInfo = versionInfo;
     this.#handle({ kind: "snapshot", snapshot });
   }

@@ -1,6 +1,7 @@
+import { changedNames } from "../snapshot/layers.ts";
 import type { Resource } from "../snapshot/snapshot.ts";
 import { namesIn } from "./blame.ts";
-import type { ProxyRejection, ProxyTypeState } from "./proxy-state.ts";
+import type { Behind, ProxyRejection, ProxyTypeState } from "./proxy-state.ts";
 import type { Subscription } from "./subscription.ts";
 
 /** What a client holds under one name, as far as it has said. */
@@ -18,7 +19,7 @@ export interface Held {
   readonly maybe?: Resource;
 }
 
-/** One type's side of one stream. Changed only by the functions below and by `send` in session.ts. */
+/** One type's side of one stream. Changed only by the functions below, by `send` in session.ts and, of `pending`, by order.ts. */
 export interface TypeState {
   readonly subscription: Subscription;
   readonly held: Map<string, Held>;
@@ -33,10 +34,17 @@ export interface TypeState {
   readonly suspects: Set<string>;
   /** Names whose removal alone was refused: not asked again. */
   readonly refusedRemovals: Set<string>;
+  /**
+   * Names that something may have to be sent for; undefined: any may. It keeps the cost of an edit to what the edit concerns,
+   * however much the proxy holds.
+   */
+  pending: Set<string> | undefined;
+  /** Of a subscription by name: what of a snapshot it leaves out. */
+  unsubscribed: Behind | undefined;
   acknowledgedAtMs: number | undefined;
   lastRejection: { readonly message: string; readonly atMs: number } | undefined;
   /** Made when asked for, forgotten when something changes. */
-  view: ProxyTypeState | undefined;
+  view: TypeView | undefined;
 }
 
 export interface InFlight {
@@ -57,6 +65,8 @@ export function newTypeState(): TypeState {
     rejected: new Map(),
     suspects: new Set(),
     refusedRemovals: new Set(),
+    pending: undefined,
+    unsubscribed: undefined,
     acknowledgedAtMs: undefined,
     lastRejection: undefined,
     view: undefined,
@@ -105,6 +115,7 @@ export function reject(
     if (sent === 0) refusedRemovals.add(name);
   }
   state.inFlight = undefined;
+  state.pending = undefined;
   state.lastRejection = { message, atMs: nowMs };
   state.view = undefined;
   return blamed;
@@ -135,16 +146,28 @@ export function forget(state: TypeState, name: string): void {
   state.refusedRemovals.delete(name);
   state.inFlight?.resources.delete(name);
   state.inFlight?.removed.delete(name);
+  state.pending = undefined;
   state.view = undefined;
 }
 
-/** Forgets refusals of what the newest snapshot no longer asks for, and recognises versions that the client brought. */
-export function refresh(state: TypeState, wanted: ReadonlyMap<string, Resource>): void {
-  for (const [name, held] of state.held) {
+/** The client wants other names than before. */
+export function resubscribed(state: TypeState): void {
+  state.pending = undefined;
+  state.unsubscribed = undefined;
+}
+
+/**
+ * Forgets refusals of what the newest snapshot no longer asks for, and recognises versions that the client brought. `names` are
+ * those that are wanted otherwise than before.
+ */
+export function refresh(state: TypeState, wanted: ReadonlyMap<string, Resource>, names: Iterable<string>): void {
+  for (const name of names) {
+    const held = state.held.get(name);
     const resource = wanted.get(name);
-    if (held.resource === undefined && held.acknowledged !== undefined && held.acknowledged === resource?.version) {
+    if (held?.acknowledged !== undefined && held.resource === undefined && held.acknowledged === resource?.version) {
       state.held.set(name, { ...held, resource });
     }
+    state.pending?.add(name);
   }
   for (const [name, { version }] of state.rejected) {
     if (wanted.get(name)?.version === version) continue;
@@ -155,15 +178,55 @@ export function refresh(state: TypeState, wanted: ReadonlyMap<string, Resource>)
   for (const name of state.refusedRemovals) if (wanted.has(name)) state.refusedRemovals.delete(name);
 }
 
-export function typeView(state: TypeState): ProxyTypeState {
-  state.view ??= {
-    acknowledged: new Map(
-      [...state.held].flatMap(([name, { acknowledged }]) => (acknowledged === undefined ? [] : [[name, acknowledged]])),
-    ),
-    acknowledgedAtMs: state.acknowledgedAtMs,
-    rejected: rejection(state),
-  };
+export function typeView(state: TypeState, wanted: ReadonlyMap<string, Resource> | undefined): ProxyTypeState {
+  state.view ??= new TypeView(state);
+  if (wanted !== undefined) state.view.behind = behindOf(state, wanted);
   return state.view;
+}
+
+class TypeView implements ProxyTypeState {
+  readonly acknowledgedAtMs: number | undefined;
+  readonly rejected: ProxyRejection | undefined;
+  behind: Behind | undefined;
+  readonly #held: TypeState["held"];
+  #acknowledged: ReadonlyMap<string, string> | undefined;
+
+  constructor(state: TypeState) {
+    this.acknowledgedAtMs = state.acknowledgedAtMs;
+    this.rejected = rejection(state);
+    this.#held = state.held;
+  }
+
+  get acknowledged(): ReadonlyMap<string, string> {
+    this.#acknowledged ??= new Map(
+      [...this.#held].flatMap(([name, { acknowledged }]) => (acknowledged === undefined ? [] : [[name, acknowledged]])),
+    );
+    return this.#acknowledged;
+  }
+}
+
+function behindOf(state: TypeState, wanted: ReadonlyMap<string, Resource>): Behind | undefined {
+  if (state.pending === undefined) return undefined;
+  const names = new Set<string>();
+  const { wildcard } = state.subscription;
+  for (const candidates of [state.pending, wildcard ? [] : unsubscribedNames(state, wanted)])
+    for (const name of candidates) {
+      const resource = wanted.get(name);
+      if (resource !== undefined && state.held.get(name)?.acknowledged !== resource.version) names.add(name);
+    }
+  for (const [name, { version }] of state.rejected) if (wanted.get(name)?.version === version) names.add(name);
+  return { wanted, names };
+}
+
+function unsubscribedNames(state: TypeState, wanted: ReadonlyMap<string, Resource>): ReadonlySet<string> {
+  const before = state.unsubscribed;
+  if (before?.wanted === wanted) return before.names;
+  const names = new Set(before?.names);
+  for (const name of before === undefined ? wanted.keys() : changedNames(before.wanted, wanted))
+    if (wanted.has(name) && !state.subscription.names.has(name)) names.add(name);
+    else names.delete(name);
+  state.unsubscribed = { wanted, names };
+  return names;
 }
 
 function rejection({ rejected, lastRejection }: TypeState): ProxyRejection | undefined {

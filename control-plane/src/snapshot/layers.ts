@@ -64,3 +64,46 @@ export function layered(own: Resources, shared: Resources): Resources {
 export function layersOf(resources: Resources): readonly Resources[] {
   return resources instanceof Layered ? resources.layers : [resources];
 }
+
+const NOTHING: Resources = new Map();
+const changes = new WeakMap<Resources, WeakMap<Resources, ReadonlySet<string>>>();
+
+/**
+ * The names whose content is not the same in both: each name that came, went or has another version, and maybe some that only
+ * moved between layers. What two maps share is not looked at, and two layers are compared once, for however many proxies.
+ */
+export function changedNames(before: Resources, after: Resources): ReadonlySet<string> {
+  if (before === after) return NO_NAMES;
+  const [gone, come] = [layersOf(before), layersOf(after)];
+  const left = gone.filter((layer) => !come.includes(layer));
+  const added = come.filter((layer) => !gone.includes(layer));
+  const pairs = Array.from({ length: Math.max(left.length, added.length) }, (_, index) =>
+    // From the end: shared with shared.
+    changedInLayer(left.at(-1 - index) ?? NOTHING, added.at(-1 - index) ?? NOTHING),
+  );
+  const [only, ...others] = pairs;
+  return others.length === 0 ? (only ?? NO_NAMES) : new Set(pairs.flatMap((names) => [...names]));
+}
+
+const NO_NAMES: ReadonlySet<string> = new Set();
+
+function changedInLayer(before: Resources, after: Resources): ReadonlySet<string> {
+  const known = changes.get(before) ?? new WeakMap<Resources, ReadonlySet<string>>();
+  changes.set(before, known);
+  let names = known.get(after);
+  if (names === undefined) {
+    names = compare(before, after);
+    known.set(after, names);
+  }
+  return names;
+}
+
+function compare(before: Resources, after: Resources): ReadonlySet<string> {
+  const names = new Set<string>();
+  for (const [name, resource] of after) {
+    const other = before.get(name);
+    if (other !== resource && other?.version !== resource.version) names.add(name);
+  }
+  for (const name of before.keys()) if (!after.has(name)) names.add(name);
+  return names;
+}

@@ -61,6 +61,7 @@ const said = (
   refused?: Readonly<Record<string, string>>,
 ): ProxyTypeState => ({
   acknowledged: new Map(Object.entries(versions)),
+  behind: undefined,
   acknowledgedAtMs: 5000,
   rejected: refused && {
     message: "last words",

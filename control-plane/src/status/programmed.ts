@@ -1,7 +1,9 @@
 // Which objects every proxy was asked to run, and whether it does.
 import { type ObjectKey, objectKey } from "@hedgerow/manifest";
 import type { ProxyState } from "../ads/proxy-state.ts";
-import type { MeshSnapshot, NodeId, Origin, Resource } from "../snapshot/snapshot.ts";
+import { sameElements } from "../model/reuse.ts";
+import { layersOf } from "../snapshot/layers.ts";
+import type { MeshSnapshot, NodeId, Origin, ProxySnapshot, Resource } from "../snapshot/snapshot.ts";
 
 /** The worst first: one proxy that lags in several ways is shown by the first of them. */
 const REASONS = ["Rejected", "Disconnected", "Pending"] as const;
@@ -27,9 +29,13 @@ export interface Programmed {
   readonly lags: readonly Lag[];
 }
 
+type Resources = ReadonlyMap<string, Resource>;
+type Counts = Map<ObjectKey, { total: number; lagging: number; lags: Lag[] }>;
+
 /**
  * By object, what the proxies with a state and those that are expected run; objects that none of them needs are absent. A
- * node that the snapshot has not, is not counted.
+ * node that the snapshot has not, is not counted. What proxies share is looked at once, and of a connected proxy only what
+ * it is behind with.
  */
 export function describeProgrammed(
   snapshot: MeshSnapshot,
@@ -37,34 +43,83 @@ export function describeProgrammed(
   expected: Iterable<NodeId>,
 ): ReadonlyMap<ObjectKey, Programmed> {
   const states = new Map(proxies.map((state) => [state.nodeId, state]));
-  const objects = new Map<ObjectKey, { total: number; lagging: number; lags: Lag[] }>();
-  const originsOf = memoizeOrigins();
-  for (const nodeId of [...new Set([...states.keys(), ...expected])].sort()) {
-    const state = states.get(nodeId);
-    const worst = new Map<ObjectKey, Lag | undefined>();
-    for (const resources of snapshot.get(nodeId)?.resources.values() ?? []) {
-      for (const resource of resources.values()) {
-        const found = lagOf(state, resource);
-        for (const [key, origin] of originsOf(resource)) {
-          const lag = found && {
-            nodeId,
-            ...found,
-            refused: found.reason === "Rejected" ? { resource, origin } : undefined,
-          };
-          worst.set(key, worse(worst.get(key), lag));
-        }
-      }
-    }
-    for (const [key, lag] of worst) {
-      const object = objects.get(key) ?? { total: 0, lagging: 0, lags: [] };
-      objects.set(key, object);
-      object.total += 1;
-      if (lag === undefined) continue;
+  const counts: Counts = new Map();
+  const nodeIds = [...new Set([...states.keys(), ...expected])].sort();
+  const counted = nodeIds.flatMap((nodeId) => snapshot.get(nodeId) ?? []);
+  countTotals(counted, counts);
+  for (const proxy of counted) {
+    for (const [key, lag] of lagsOf(proxy, states.get(proxy.nodeId))) {
+      const object = countsOf(counts, key);
       object.lagging += 1;
       object.lags.push(lag);
     }
   }
-  return objects;
+  return counts;
+}
+
+function countsOf(counts: Counts, key: ObjectKey) {
+  let object = counts.get(key);
+  if (object === undefined) {
+    object = { total: 0, lagging: 0, lags: [] };
+    counts.set(key, object);
+  }
+  return object;
+}
+
+/** By object, the worst way in which one proxy lags. */
+function lagsOf({ nodeId, resources }: ProxySnapshot, state: ProxyState | undefined): ReadonlyMap<ObjectKey, Lag> {
+  const worst = new Map<ObjectKey, Lag>();
+  for (const [typeUrl, wanted] of resources) {
+    const behind = state?.connected === true ? state.types.get(typeUrl)?.behind : undefined;
+    for (const name of behind?.wanted === wanted ? behind.names : wanted.keys()) {
+      const resource = wanted.get(name);
+      const found = resource && lagOf(state, resource);
+      if (resource === undefined || found === undefined) continue;
+      for (const [key, origin] of originsOf(resource)) {
+        const refused = found.reason === "Rejected" ? { resource, origin } : undefined;
+        const lag: Lag = { nodeId, ...found, refused };
+        const before = worst.get(key);
+        if (before === undefined || isWorse(lag, before)) worst.set(key, lag);
+      }
+    }
+  }
+  return worst;
+}
+
+/** Counts every proxy for each object that anything of it came from. Proxies that share the same maps are counted together. */
+function countTotals(proxies: readonly ProxySnapshot[], counts: Counts): void {
+  const users = new Map<Resources, number>();
+  const layersOfAll = proxies.map(({ resources }) => [...resources.values()].flatMap(layersOf));
+  for (const layer of layersOfAll.flat()) users.set(layer, (users.get(layer) ?? 0) + 1);
+  const parts: { readonly shared: readonly Resources[]; readonly keys: ReadonlySet<ObjectKey>; proxies: number }[] = [];
+  for (const layers of layersOfAll) {
+    const shared = layers.filter((layer) => (users.get(layer) ?? 0) > 1);
+    let part = parts.find((known) => sameElements(known.shared, shared));
+    if (part === undefined) {
+      part = { shared, keys: keysOfAll(shared), proxies: 0 };
+      parts.push(part);
+    }
+    part.proxies += 1;
+    const own = keysOfAll(layers.filter((layer) => !shared.includes(layer)));
+    for (const key of own.difference(part.keys)) countsOf(counts, key).total += 1;
+  }
+  for (const { keys, proxies } of parts) for (const key of keys) countsOf(counts, key).total += proxies;
+}
+
+function keysOfAll(layers: readonly Resources[]): ReadonlySet<ObjectKey> {
+  return new Set(layers.flatMap((layer) => [...keysOf(layer)]));
+}
+
+const keysKnown = new WeakMap<Resources, ReadonlySet<ObjectKey>>();
+
+/** The objects that anything in a map came from. */
+function keysOf(map: Resources): ReadonlySet<ObjectKey> {
+  let keys = keysKnown.get(map);
+  if (keys === undefined) {
+    keys = new Set([...map.values()].flatMap((resource) => [...originsOf(resource).keys()]));
+    keysKnown.set(map, keys);
+  }
+  return keys;
 }
 
 function lagOf(
@@ -83,21 +138,20 @@ function lagOf(
     : { reason: "Pending", message: "has not acknowledged yet" };
 }
 
-function worse(a: Lag | undefined, b: Lag | undefined): Lag | undefined {
-  if (a === undefined || b === undefined) return a ?? b;
-  return REASONS.indexOf(b.reason) < REASONS.indexOf(a.reason) ? b : a;
+function isWorse(a: Lag, b: Lag): boolean {
+  return REASONS.indexOf(a.reason) < REASONS.indexOf(b.reason);
 }
 
-/** The first origin of each object in a resource. Many proxies share one list of origins. */
-function memoizeOrigins(): (resource: Resource) => ReadonlyMap<ObjectKey, Origin> {
-  const known = new Map<readonly Origin[], ReadonlyMap<ObjectKey, Origin>>();
-  return ({ origins }) => {
-    let byKey = known.get(origins);
-    if (byKey === undefined) {
-      // The last entry of a key wins, so the more important ones go last.
-      byKey = new Map(origins.toReversed().map((origin) => [objectKey(origin.object), origin]));
-      known.set(origins, byKey);
-    }
-    return byKey;
-  };
+// Many proxies, and snapshot after snapshot, share one list of origins.
+const originsKnown = new WeakMap<readonly Origin[], ReadonlyMap<ObjectKey, Origin>>();
+
+/** The first origin of each object in a resource. */
+function originsOf({ origins }: Resource): ReadonlyMap<ObjectKey, Origin> {
+  let byKey = originsKnown.get(origins);
+  if (byKey === undefined) {
+    // The last entry of a key wins, so the more important ones go last.
+    byKey = new Map(origins.toReversed().map((origin) => [objectKey(origin.object), origin]));
+    originsKnown.set(origins, byKey);
+  }
+  return byKey;
 }
