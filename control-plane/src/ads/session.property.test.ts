@@ -165,12 +165,9 @@ class World {
       const wanted = this.snapshot?.resources.get(typeUrl) ?? new Map<string, Resource>();
       const isBehind = ({ name, version }: Resource) =>
         acknowledged.get(name) !== version || rejected?.resources.get(name) === version;
-      expect([...behind.names].toSorted()).toEqual(
-        [...wanted.values()]
-          .filter(isBehind)
-          .map(({ name }) => name)
-          .toSorted(),
-      );
+      const found = [...wanted.values()].filter(isBehind).map(({ name }) => name);
+      if (found.toSorted().join() !== [...behind.names].toSorted().join())
+        throw new Error(`${typeUrl}: ${found.join()} behind, the session says ${[...behind.names].join()}`);
     }
   }
 

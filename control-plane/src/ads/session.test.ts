@@ -472,6 +472,17 @@ test("of what did not change nothing is looked at, and the state says what is be
   expect(shared.reads - readsOfRefusal).toBeLessThan(10);
 });
 
+test("an assignment that was made up for a cluster goes with it, though the client keeps asking", () => {
+  const client = new Client();
+  client.publish(cluster("a"));
+  client.ask("cluster");
+  expect(client.ask("endpoint", { subscribe: ["a"] })).toEqual(["endpoint [a]"]);
+  client.ack("endpoint");
+  client.ack("cluster");
+  expect(client.publish()).toEqual(["cluster [] -[a]"]);
+  expect(client.ack("cluster")).toEqual(["endpoint [] -[a]"]);
+});
+
 describe("limits", () => {
   test("a stream that tracks too many names of a type is refused", () => {
     const client = new Client();
