@@ -46,6 +46,16 @@ export async function startApiServer(): Promise<TestApiServer> {
   };
 }
 
+/** CustomResourceDefinitions of Hedgerow and of the Gateway API, and those of a kind only once the API server serves it. */
+export async function installKinds({ kubectl }: TestApiServer): Promise<void> {
+  const script = `const { gatewayCrds } = await import(${JSON.stringify(join(scripts, "../src/cluster/gateway-api.ts"))});
+    process.stdout.write(await gatewayCrds());`;
+  const { stdout: gateway } = await run(process.execPath, ["--input-type=module", "-e", script]);
+  await kubectl(["apply", "--server-side", "-k", join(scripts, "../../manifests/crds")]);
+  await kubectl(["apply", "--server-side", "-f", gateway]);
+  await kubectl(["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"]);
+}
+
 /** A wire to the API server that can be cut: what is sent then goes nowhere and is not answered. */
 export interface Wire extends AsyncDisposable {
   readonly access: KubernetesAccess;
