@@ -141,7 +141,7 @@ export class ApiServer implements AsyncDisposable {
     });
   }
 
-  /** Starts all three with no data and awaits that they work. */
+  /** Starts all three with no data, and awaits that the API server serves. */
   async start({ progress, signal }: Pick<ApiServerOptions, "progress" | "signal"> = {}): Promise<void> {
     this.#removeData();
     progress?.("etcd");
@@ -149,7 +149,7 @@ export class ApiServer implements AsyncDisposable {
     progress?.("kube-apiserver");
     await this.apiServer.start(signal);
     progress?.("kube-controller-manager");
-    await this.controllerManager.start(signal);
+    this.controllerManager.spawn();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -185,6 +185,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   });
   try {
     await server.start(options);
+    await server.controllerManager.ready(options.signal);
     return server;
   } catch (error) {
     await server[Symbol.asyncDispose]();

@@ -81,7 +81,7 @@ const plans: Readonly<Record<ImageName, () => ImagePlan>> = {
 
 const applets =
   "awk cat cp date echo env false grep head hostname id ip kill ls mkdir mount mv nc netstat nslookup ping ps rm sed sh " +
-  "sleep sort tail test touch tr true wc wget";
+  "sleep sort tail test timeout touch tr true wc wget";
 
 /** A shell and what a person looks around with. */
 function system(): LayerPlan {

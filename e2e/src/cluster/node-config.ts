@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Addresses } from "./addresses.ts";
 
-export const dnsService = "10.96.0.10";
+const dnsService = "10.96.0.10";
 export const proxyHealthPort = 10_256;
 
 /** Of the bridge to which pods are attached. */

@@ -24,7 +24,7 @@ import {
 import { builtProgram } from "./programs.ts";
 import { Sandbox } from "./sandbox.ts";
 
-export const nodeName = "node1";
+const nodeName = "node1";
 
 /** Where distributions and upstream put the CNI plugins. */
 export const pluginFolders = ["/usr/lib/cni", "/opt/cni/bin"];
@@ -167,11 +167,10 @@ export class Node implements AsyncDisposable {
       await this.load([pauseImage(), ...images]);
     };
     await Promise.all([containers(), this.#server.start({ progress, signal })]);
-    for (const component of this.#rest) component.spawn();
     progress?.("kubelet");
-    await this.kubelet.start(signal);
+    for (const component of [this.kubelet, ...this.#rest]) component.spawn();
     await this.kubectl(["apply", "-f", "-"], dnsManifest(this.#sandbox.addresses));
-    for (const component of this.#rest) await component.ready(signal);
+    for (const component of [this.controllerManager, this.kubelet, ...this.#rest]) await component.ready(signal);
   }
 
   /** Ends it and removes all but its logs, from this machine as well. */

@@ -28,7 +28,7 @@ export type Program = keyof typeof programs;
 export const allPrograms: readonly Program[] = ["hkube", "pause", "gateway-api"];
 
 /** Where the program that this checkout describes stands, or will. */
-export function programPath(program: Program): string {
+function programPath(program: Program): string {
   const hash = createHash("sha256").update(process.arch);
   for (const file of programs[program].inputs) hash.update("\0").update(readFileSync(join(recipes, file)));
   return join(machineCache(), `${program}-${hash.digest("hex").slice(0, 16)}`);

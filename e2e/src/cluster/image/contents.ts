@@ -29,7 +29,7 @@ interface Found {
 }
 
 /** Every file that the copies name, without the libraries; links are kept, a link that is named itself is followed. */
-export function filesOf(copies: readonly Copy[]): readonly Found[] {
+function filesOf(copies: readonly Copy[]): readonly Found[] {
   return copies.flatMap(({ from, to, leaveOut = () => false }) => walk(realpathSync(from), to, "", leaveOut));
 }
 
