@@ -475,6 +475,8 @@ test("of what did not change nothing is looked at, and the state says what is be
 test("an assignment that was made up for a cluster goes with it, though the client keeps asking", () => {
   const client = new Client();
   client.publish(cluster("a"));
+  client.ask("listener");
+  client.ack("listener");
   client.ask("cluster");
   expect(client.ask("endpoint", { subscribe: ["a"] })).toEqual(["endpoint [a]"]);
   client.ack("endpoint");
