@@ -70,6 +70,7 @@ function mesh(mtls: MtlsMode, outbound: "passthrough" | "registry-only" = "passt
             7000: { protocol: "auto" },
             7001: { protocol: "auto" },
             8443: { protocol: "tcp" },
+            8444: { protocol: "http", access: onlyOk },
             5000: { protocol: "http" },
             5001: { protocol: "auto" },
           },
@@ -109,6 +110,7 @@ beforeAll(async () => {
       7000: "http",
       7001: "greeter",
       8443: "tls",
+      8444: "tls",
       5000: "http",
       5001: "echo",
       9999: "http",
@@ -303,7 +305,7 @@ describe("permissive", () => {
 
   test("an odd handshake is no way around a policy", async () => {
     for (const serverName of ["own.example", "x.y.mesh.hedgerow.internal"])
-      for (const port of [8080, 8081, 8082, 6380])
+      for (const port of [8080, 8082, 8444, 6380])
         expect((await outsider.tcp(`${SERVER}:${port}`, { serverName, send: "x\n" })).received).toBe("");
   });
 });
