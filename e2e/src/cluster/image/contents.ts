@@ -79,10 +79,12 @@ export function contentsOf({ copies = [], links = {}, texts = {}, directories = 
   return [...contents.values()].sort((one, other) => (one.entry.path < other.entry.path ? -1 : 1));
 }
 
-/** The shared libraries of programs and libraries among the files, where a program of the image looks for them. */
+/** The system's libraries that programs and libraries among the files load, where a program of the image looks for them. */
 function librariesOf(files: readonly Found[]): readonly Found[] {
   const libraries = files.filter(({ from, stats }) => stats.isFile() && isElf(from)).flatMap(({ from }) => ldd(from));
-  return [...new Set(libraries)].map((library) => {
+  // Others lie beside what loads them, and are copied with it.
+  const system = [...new Set(libraries)].filter((library) => /^\/(usr|lib)/.test(library));
+  return system.map((library) => {
     const from = realpathSync(library);
     return { from, to: join(underUsr(dirname(library)), basename(library)), stats: statSync(from) };
   });
