@@ -156,26 +156,28 @@ const meshConfig = fc.record({
   spec: fc.record({
     trustDomain: fc.constant("bank.ae"),
     access: fc.record({ default: fc.constantFrom("allow", "deny") }),
+    mtls: fc.record({ mode: fc.constantFrom("permissive", "strict") }),
+    outbound: fc.record({ mode: fc.constantFrom("passthrough", "registry-only") }),
   }),
 });
 
-/** Valid objects with distinct keys; what they refer to may be missing. */
-export const mesh: fc.Arbitrary<readonly SourceObject[]> = fc.uniqueArray(
-  fc
-    .oneof(
-      { weight: 5, arbitrary: workload },
-      { weight: 4, arbitrary: service },
-      { weight: 2, arbitrary: httpRoute },
-      { weight: 2, arbitrary: accessPolicy },
-      { weight: 1, arbitrary: meshConfig },
-    )
-    .map(objectOf),
-  {
-    minLength: 3,
-    maxLength: 24,
-    selector: ({ manifest: { kind, metadata } }) => `${kind}/${metadata.namespace}/${metadata.name}`,
-  },
-);
+/** A valid object; what it refers to may be missing. */
+export const anyObject: fc.Arbitrary<SourceObject> = fc
+  .oneof(
+    { weight: 5, arbitrary: workload },
+    { weight: 4, arbitrary: service },
+    { weight: 2, arbitrary: httpRoute },
+    { weight: 2, arbitrary: accessPolicy },
+    { weight: 1, arbitrary: meshConfig },
+  )
+  .map(objectOf);
+
+/** Valid objects with distinct keys. */
+export const mesh: fc.Arbitrary<readonly SourceObject[]> = fc.uniqueArray(anyObject, {
+  minLength: 3,
+  maxLength: 24,
+  selector: ({ manifest: { kind, metadata } }) => `${kind}/${metadata.namespace}/${metadata.name}`,
+});
 
 /** A caller's id and path, near to what policies name. */
 export const accessRequest = fc.record({

@@ -4,9 +4,9 @@ import type { NodeId } from "../snapshot/snapshot.ts";
 import { AccessTable } from "./access.ts";
 import { CatalogReader, catalogOf, keyOf } from "./catalog.ts";
 import type { Finding } from "./finding.ts";
-import type { Model } from "./model.ts";
+import type { MeshWorkload, Model } from "./model.ts";
 import { PodTable } from "./pods.ts";
-import { sameEntries, sameMembers } from "./reuse.ts";
+import { Computed, sameEntries, sameMembers } from "./reuse.ts";
 import { RouteTable } from "./routes.ts";
 import { SelectionTable } from "./selection.ts";
 import { ServiceTable } from "./services.ts";
@@ -53,6 +53,7 @@ export class ModelBuilder {
   readonly #services = new ServiceTable(this.#selection);
   readonly #workloads = new WorkloadTable(this.#selection);
   readonly #pods = new PodTable();
+  readonly #all = new Computed(joined);
   #ready: ReadonlySet<NodeId> = new Set();
   #last: ModelResult | undefined;
 
@@ -88,7 +89,7 @@ export class ModelBuilder {
         outbound === "registry-only" || access.isTarget(service) || labelOf(namespace) === "strict",
     });
     const written = this.#workloads.build({ catalog, access, lastResolved });
-    const pods = this.#pods.build({ cluster, access, mtlsOf, outbound, scope });
+    const pods = this.#pods.build({ cluster, access, mtls: settings?.mtls.mode ?? "permissive", outbound, scope });
     this.#selection.forgetUnused();
 
     const resolved = new Map<ObjectKey, SourceObject>([...routes.resolved, ...access.resolved]);
@@ -96,7 +97,7 @@ export class ModelBuilder {
     for (const [key, object] of written.resolved) resolved.set(key, object);
     this.#last = keep(this.#last, {
       meshConfig: meshConfig?.manifest,
-      model: { trustDomain, workloads: new Map([...written.workloads, ...pods]), services },
+      model: { trustDomain, workloads: this.#all.of(written.workloads, pods), services },
       findings: [
         ...meshConfigFindings(current, otherMeshConfigs, trustDomain),
         ...written.findings,
@@ -109,16 +110,24 @@ export class ModelBuilder {
   }
 }
 
+/** A Workload and a pod of one name: the CA knows one node of that id, and the pod is there. */
+function joined(
+  written: ReadonlyMap<NodeId, MeshWorkload>,
+  pods: ReadonlyMap<NodeId, MeshWorkload>,
+): ReadonlyMap<NodeId, MeshWorkload> {
+  if (pods.size === 0) return written;
+  return written.size === 0 ? pods : new Map([...written, ...pods]);
+}
+
 function keep(before: ModelResult | undefined, { model, ...result }: ModelResult): ModelResult {
   if (before === undefined) return { model, ...result };
-  const workloads = sameEntries(before.model.workloads, model.workloads) ? before.model.workloads : model.workloads;
   const isSame =
-    workloads === before.model.workloads &&
+    model.workloads === before.model.workloads &&
     model.services === before.model.services &&
     model.trustDomain === before.model.trustDomain;
   return {
     ...result,
-    model: isSame ? before.model : { ...model, workloads },
+    model: isSame ? before.model : model,
     resolved: sameEntries(before.resolved, result.resolved) ? before.resolved : result.resolved,
   };
 }

@@ -3,15 +3,24 @@ import type { ClusterState, MeshPod, MtlsMode } from "../cluster/state.ts";
 import type { NodeId } from "../snapshot/snapshot.ts";
 import type { ResolvedAccess } from "./access.ts";
 import type { Capture, InboundPort, MeshWorkload, OutboundScope } from "./model.ts";
-import { type PodPort, type PodPorts, PodPortTable } from "./pod-ports.ts";
-import { ComputedByKey, sameEntries } from "./reuse.ts";
+import { type PodPorts, PodPortTable } from "./pod-ports.ts";
+import { ComputedByKey, sameElements, sameEntries } from "./reuse.ts";
 
 export interface PodsInput {
   readonly cluster: ClusterState;
   readonly access: ResolvedAccess;
-  readonly mtlsOf: (namespace: string) => MtlsMode;
+  /** Where a namespace has no label. */
+  readonly mtls: MtlsMode;
   readonly outbound: Capture["outbound"];
   readonly scope: OutboundScope;
+}
+
+/** A pod of a kind of pods: those whose ports are alike. */
+interface Kind {
+  readonly mtls: MtlsMode;
+  readonly ports: PodPorts;
+  /** What its ports are said to come from where no Service is in front. */
+  readonly owner: ObjectKey;
 }
 
 /** The sidecars of pods, build after build: one that nothing changed for is the same object. */
@@ -19,45 +28,47 @@ export class PodTable {
   readonly #ports = new PodPortTable();
   readonly #captures = new ComputedByKey<MtlsMode, Capture>();
   readonly #inbound = new ComputedByKey<string, readonly InboundPort[]>();
+  #last: { readonly inputs: readonly unknown[]; readonly kinds: ReadonlyMap<Kind, readonly InboundPort[]> } | undefined;
   #pods: ReadonlyMap<NodeId, MeshWorkload> = new Map();
 
   /** By node id, in the order of the cluster. */
-  build({ cluster, access, mtlsOf, outbound, scope }: PodsInput): ReadonlyMap<NodeId, MeshWorkload> {
+  build({ cluster, access, mtls, outbound, scope }: PodsInput): ReadonlyMap<NodeId, MeshWorkload> {
     const ports = this.#ports.update(cluster, access.governed);
-    const captureOf = (mtls: MtlsMode) => this.#captures.of(mtls, [outbound, scope], () => ({ mtls, outbound, scope }));
-    // Many pods are alike: what governs their ports is asked once.
-    const inbound = new Map<string, readonly InboundPort[]>();
-    const inboundOf = (pod: MeshPod, { key, ports }: PodPorts, mtls: MtlsMode) => {
-      const service = ports.flatMap(({ services }) => services)[0];
-      const of = service === undefined ? `${mtls} ${pod.nodeId} ${key}` : `${mtls} ${key}`;
-      const made = inbound.get(of) ?? this.#inboundOf(of, ports, mtls, access, service ?? podKey(pod));
-      inbound.set(of, made);
-      return made;
-    };
-    const pods = new Map<NodeId, MeshWorkload>();
-    for (const [nodeId, pod] of cluster.pods) {
-      const mtls = mtlsOf(pod.namespace);
-      const capture = captureOf(mtls);
-      const own = ports.get(nodeId);
-      const known = this.#pods.get(nodeId);
-      const reached = own === undefined || pod.address === undefined ? NOTHING : inboundOf(pod, own, mtls);
-      pods.set(nodeId, isSame(known, pod, reached, capture) ? known : meshWorkload(pod, reached, capture));
+    const inputs = [cluster.pods, cluster.namespaces, ports, mtls, outbound, scope];
+    const isSame = this.#last !== undefined && sameElements(this.#last.inputs, inputs);
+    // Thousands of pods are of few kinds: what governs their ports is asked once.
+    if (!isSame || !this.#isGovernedAsBefore(access)) {
+      const pods = new Map<NodeId, MeshWorkload>();
+      const kinds = new Kinds();
+      for (const [nodeId, pod] of cluster.pods) {
+        const mode = cluster.namespaces.get(pod.namespace)?.mtls ?? mtls;
+        const capture = this.#captures.of(mode, [outbound, scope], () => ({ mtls: mode, outbound, scope }));
+        const own = ports.get(nodeId);
+        const inbound =
+          own === undefined || pod.address === undefined
+            ? NOTHING
+            : kinds.inboundOf(pod, own, mode, (kind) => this.#inboundOf(kind, access));
+        const known = this.#pods.get(nodeId);
+        pods.set(nodeId, isUnchanged(known, pod, inbound, capture) ? known : meshWorkload(pod, inbound, capture));
+      }
+      this.#last = { inputs, kinds: kinds.all };
+      this.#captures.forgetUnused();
+      if (!sameEntries(this.#pods, pods)) this.#pods = pods;
     }
-    this.#captures.forgetUnused();
     this.#inbound.forgetUnused();
-    if (!sameEntries(this.#pods, pods)) this.#pods = pods;
     return this.#pods;
   }
 
-  #inboundOf(
-    key: string,
-    ports: readonly PodPort[],
-    mtls: MtlsMode,
-    access: ResolvedAccess,
-    owner: ObjectKey,
-  ): readonly InboundPort[] {
+  #isGovernedAsBefore(access: ResolvedAccess): boolean {
+    let isSame = true;
+    for (const [kind, inbound] of this.#last?.kinds ?? [])
+      if (this.#inboundOf(kind, access) !== inbound) isSame = false;
+    return isSame;
+  }
+
+  #inboundOf({ mtls, ports: { key, ports }, owner }: Kind, access: ResolvedAccess): readonly InboundPort[] {
     const governing = ports.map(({ services }) => access.of(services, mtls));
-    return this.#inbound.of(key, governing, () =>
+    return this.#inbound.of(`${mtls} ${owner} ${key}`, governing, () =>
       ports.map(({ port, protocol, services: [service = owner] }, index): InboundPort => {
         const { access: policies = [], accessOrigins = [] } = governing[index] ?? {};
         const origin = { object: refOf(service), path: ["spec", "ports"] };
@@ -67,9 +78,32 @@ export class PodTable {
   }
 }
 
+/** The kinds of pods of one build. A pod that no Service is in front of is one by itself: its ports come from it alone. */
+class Kinds {
+  readonly all = new Map<Kind, readonly InboundPort[]>();
+  readonly #byPorts = new Map<PodPorts, Map<MtlsMode, readonly InboundPort[]>>();
+
+  inboundOf(
+    pod: MeshPod,
+    ports: PodPorts,
+    mtls: MtlsMode,
+    make: (kind: Kind) => readonly InboundPort[],
+  ): readonly InboundPort[] {
+    const byMode = this.#byPorts.get(ports) ?? new Map<MtlsMode, readonly InboundPort[]>();
+    const known = byMode.get(mtls);
+    if (known !== undefined) return known;
+    const service = ports.ports.flatMap(({ services }) => services)[0];
+    const kind = { mtls, ports, owner: service ?? podKey(pod) };
+    const inbound = ports.ports.length === 0 ? NOTHING : make(kind);
+    this.all.set(kind, inbound);
+    if (service !== undefined || inbound === NOTHING) this.#byPorts.set(ports, byMode.set(mtls, inbound));
+    return inbound;
+  }
+}
+
 const NOTHING: readonly InboundPort[] = [];
 
-function isSame(
+function isUnchanged(
   known: MeshWorkload | undefined,
   { address = "", drainMs }: MeshPod,
   inbound: readonly InboundPort[],

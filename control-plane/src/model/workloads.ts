@@ -4,7 +4,7 @@ import type { ResolvedAccess } from "./access.ts";
 import { type Catalog, keyOf, nodeIdOf, objectOfKind, serviceKey } from "./catalog.ts";
 import type { Finding } from "./finding.ts";
 import type { MeshWorkload } from "./model.ts";
-import { ComputedByKey } from "./reuse.ts";
+import { ComputedByKey, sameEntries } from "./reuse.ts";
 import type { SelectionTable } from "./selection.ts";
 import { type ResolvedUpstreams, resolveUpstreams } from "./upstreams.ts";
 
@@ -27,6 +27,7 @@ export class WorkloadTable {
   readonly #selection: SelectionTable;
   readonly #upstreams = new ComputedByKey<SourceObject<Workload>, ResolvedUpstreams>();
   readonly #workloads = new ComputedByKey<SourceObject<Workload>, MeshWorkload>();
+  #built: ReadonlyMap<NodeId, MeshWorkload> = new Map();
 
   constructor(selection: SelectionTable) {
     this.#selection = selection;
@@ -66,7 +67,8 @@ export class WorkloadTable {
     }
     this.#upstreams.forgetUnused();
     this.#workloads.forgetUnused();
-    return { workloads, findings, resolved };
+    if (!sameEntries(this.#built, workloads)) this.#built = workloads;
+    return { workloads: this.#built, findings, resolved };
   }
 
   #upstreamsOf(
