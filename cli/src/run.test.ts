@@ -41,14 +41,16 @@ describe("hedgerow validate", () => {
   it("prints warnings, which are good enough", async () => {
     const { code, stdout, stderr } = await runHere(["validate", "-"], { stdin: dangling });
     expect([code, stderr]).toEqual([0, ""]);
-    expect(stdout).toMatch(/^<stdin>:5:\d+: warning: .*\n✓ 1 valid object in 1 file, no problems, 1 warning\n$/);
+    expect(stdout).toMatch(
+      /^<stdin>:5:\d+: warning: .*\n<stdin>:6:3: note: spec\.allow is empty: .*\n✓ 1 valid object in 1 file, no problems, 1 warning, 1 note\n$/,
+    );
   });
 
   it("counts warnings as problems where all must resolve", async () => {
     const { code, stdout } = await runHere(["validate", "--strict", "-"], { stdin: dangling });
     expect([code, stdout]).toEqual([
       1,
-      expect.stringMatching(/\n! 1 valid object in 1 file, no problems, 1 warning\n$/),
+      expect.stringMatching(/\n! 1 valid object in 1 file, no problems, 1 warning, 1 note\n$/),
     ]);
   });
 
@@ -69,7 +71,60 @@ describe("hedgerow validate", () => {
     };
     expect([code, JSON.parse(stdout)]).toEqual([
       1,
-      { good: false, files: 1, objects: 0, problems: [problem], warnings: [] },
+      { good: false, files: 1, objects: 0, problems: [problem], warnings: [], notes: [], notRead: {} },
+    ]);
+  });
+});
+
+describe("hedgerow validate, of what is applied to a cluster", () => {
+  const stdin = `apiVersion: apps/v1
+kind: Deployment
+metadata: {name: digits}
+---
+apiVersion: v1
+kind: Namespace
+metadata: {name: models}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: db, namespace: models}
+spec: {type: ExternalName, externalName: db.bank.ae}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: door}
+spec: {parentRefs: [{name: gateway}], rules: [{filters: []}]}
+---
+${workload}`;
+
+  it("passes over what is none of the mesh's business, and says what that was", async () => {
+    expect(await runHere(["validate", "--kubernetes", "-"], { stdin })).toEqual({
+      code: 0,
+      stdout:
+        "✓ 1 valid object in 1 file, no problems, not read: Deployment, Namespace, Service, HTTPRoute of Gateways\n",
+      stderr: "",
+    });
+    const { stdout } = await runHere(["validate", "--kubernetes", "-", "-o", "json"], { stdin });
+    expect(JSON.parse(stdout)).toMatchObject({ good: true, notRead: { Deployment: 1, "HTTPRoute of Gateways": 1 } });
+  });
+
+  it("passes over no slip", async () => {
+    for (const slip of [
+      "apiVersion: v1\nkind: Servce\n",
+      "apiVersion: hedgerow.dev/v1alpha1\nkind: TrafficPolicy\n",
+      "kind: Deployment\n",
+      "apiVersion: v1\nkind: List\nitems: []\n",
+      "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: a}\nspec: {parentRefs: [{kind: Sevice, name: a}], rules: [{backendRefs: [{name: a}]}]}\n",
+      workload.replace("address", "adress"),
+    ])
+      expect(await runHere(["validate", "--kubernetes", "-"], { stdin: slip })).toMatchObject({ code: 1 });
+  });
+
+  it("is suggested where a directory's kinds are not known", async () => {
+    const { code, stderr } = await runHere(["validate", "-"], { stdin });
+    expect([code, stderr]).toEqual([
+      1,
+      "hedgerow: with --kubernetes, kinds that the mesh does not read are passed over\n",
     ]);
   });
 });

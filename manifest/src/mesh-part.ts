@@ -1,3 +1,4 @@
+import { nearestName } from "./field-name.ts";
 import { isMapping } from "./field-pattern.ts";
 import type { YamlValue } from "./yaml-value.ts";
 
@@ -9,8 +10,13 @@ export function meshPart(value: YamlValue): YamlValue | undefined {
   if (!isMapping(value) || value["kind"] !== "HTTPRoute") return value;
   const spec = value["spec"];
   const parents = isMapping(spec) ? spec["parentRefs"] : undefined;
-  if (!Array.isArray(parents)) return value;
-  const services = parents.filter((parent: YamlValue) => isMapping(parent) && parent["kind"] === "Service");
+  if (!Array.isArray(parents) || parents.length === 0) return value;
+  const services = parents.filter((parent: YamlValue) => isMapping(parent) && meansService(parent["kind"]));
   if (services.length === parents.length) return value;
   return services.length === 0 || !isMapping(spec) ? undefined : { ...value, spec: { ...spec, parentRefs: services } };
+}
+
+/** A slip in the word must not make a route another's. */
+function meansService(kind: YamlValue | undefined): boolean {
+  return typeof kind === "string" && nearestName(kind, ["Service"]) !== undefined;
 }

@@ -13,6 +13,11 @@ export interface ParsedDocument {
   /** Present when nothing is wrong with it. */
   readonly object: SourceObject | undefined;
   readonly problems: readonly Problem[];
+  /**
+   * Set where the problem is only that a mesh does not read such an object, which another may: what it is, as in Deployment.
+   * In a cluster it is none of our business.
+   */
+  readonly foreign?: string;
 }
 
 export interface ParsedFile {
@@ -72,10 +77,11 @@ function readDocument(
   }
   const read = readValue(yaml, limits);
   const positionOf = (path: FieldPath): Position => position(nearestOffset(read.fields, path) ?? start);
-  const { ref, manifest, problems } = validateWhatWasRead(read);
+  const { ref, manifest, problems, foreign } = validateWhatWasRead(read);
   if (manifest !== undefined && problems.length === 0 && read.problems.length === 0) {
     const object = { manifest, text, file, line: position(start).line, positionOf };
     return { ref, object, problems: [] };
   }
-  return { ref, object: undefined, problems: placed(problems, read, { start, position, limits }) };
+  const document = { ref, object: undefined, problems: placed(problems, read, { start, position, limits }) };
+  return foreign === undefined ? document : { ...document, foreign };
 }

@@ -11,11 +11,13 @@ export async function validate(
   session: Session,
   command: Command,
   paths: readonly string[],
-  { strict = false }: ValidateOptions,
+  { strict = false, kubernetes = false }: ValidateOptions,
 ): Promise<ExitCode> {
   const format = session.format(command);
-  const files = await readManifests(paths.length === 0 ? ["."] : paths, () => session.host.readStdin());
-  const checked = checkManifests(files);
+  const found = await readManifests(paths.length === 0 ? ["."] : paths, () => session.host.readStdin());
+  // What kustomize reads need not even say what it is.
+  const files = kubernetes ? found.filter(({ file }) => !/(^|\/)kustomization\.ya?ml$/.test(file)) : found;
+  const checked = checkManifests(files, { kubernetes });
   const isGood = checked.problems.length === 0 && !(strict && checked.warnings.length > 0);
   const verdict = { files: files.length, isGood };
   session.print(
@@ -23,16 +25,20 @@ export async function validate(
       ? renderValidation(checked, verdict, session.paint(command))
       : renderDocument(viewValidation(checked, verdict), format),
   );
+  if (checked.isForACluster)
+    session.say("hedgerow: with --kubernetes, kinds that the mesh does not read are passed over\n");
   return isGood ? exitCodes.ok : exitCodes.bad;
 }
 
 /** The stable shape of `hedgerow validate -o json|yaml` (docs/cli.md). */
-function viewValidation({ objects, problems, warnings }: Checked, { files, isGood }: Verdict) {
+function viewValidation({ objects, problems, warnings, notes, notRead }: Checked, { files, isGood }: Verdict) {
   return {
     good: isGood,
     files,
     objects: objects.length,
     problems: problems.map(({ position, field, code, message }) => ({ position, field, code, message })),
     warnings: warnings.map(({ position, field, reason, message }) => ({ position, field, reason, message })),
+    notes: notes.map(({ position, field, message }) => ({ position, field, message })),
+    notRead: Object.fromEntries(notRead),
   };
 }

@@ -5,6 +5,7 @@ import { examples } from "./examples.ts";
 /** What a person wrote behind `validate`. */
 export interface ValidateOptions {
   readonly strict?: boolean;
+  readonly kubernetes?: boolean;
 }
 
 export function addValidate(program: Command, session: Session): void {
@@ -13,10 +14,15 @@ export function addValidate(program: Command, session: Session): void {
     .summary("check manifests: every problem, with its line and column")
     .description(
       "Checks manifests as the control plane would, without one: all problems at once, each with file, line and column, " +
-        "then a warning for each reference that leads nowhere and each policy that another one overrules.",
+        "then a warning for each reference that leads nowhere and each policy that another one overrules, and a note for " +
+        "what is valid and may not be wise.",
     )
     .argument("[path...]", "files, directories (every *.yaml and *.yml below), or - for standard input (default: .)")
     .option("--strict", "warnings count as problems: for a complete set of manifests, in which all must resolve")
+    .option(
+      "--kubernetes",
+      "manifests for a cluster: pass over the kinds that the mesh does not read, and kustomization.yaml",
+    )
     .addHelpText(
       "after",
       examples(
@@ -32,12 +38,12 @@ Examples:
   $ hedgerow validate $(git diff --cached --name-only -- '*.yaml')
 
   What another tool makes, before it is applied:
-  $ kustomize build overlays/prod | hedgerow validate -
+  $ kubectl kustomize overlays/prod | hedgerow validate --kubernetes -
 
   In CI, where the set is complete, for a machine:
   $ hedgerow validate --strict -o json manifests/
 
-Ends with 0 when there are no problems (warnings may be), with 1 when there are.`,
+Ends with 0 when there are no problems (warnings and notes may be), with 1 when there are.`,
       ),
     )
     .action(async (paths: readonly string[], options: ValidateOptions, command: Command) => {
