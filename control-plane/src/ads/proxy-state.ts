@@ -5,6 +5,8 @@ import type { NodeId, Resource } from "../snapshot/snapshot.ts";
 export interface ProxyTypeState {
   /** Name → version, as last acknowledged. Made when asked for, of as many entries as the proxy holds. */
   readonly acknowledged: ReadonlyMap<string, string>;
+  /** Its size, without making it. */
+  readonly acknowledgedCount: number;
   /** What is missing, where that is known without comparing everything. */
   readonly behind: Behind | undefined;
   /** When the last ACK came, Unix ms. */

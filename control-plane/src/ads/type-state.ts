@@ -190,6 +190,7 @@ class TypeView implements ProxyTypeState {
   behind: Behind | undefined;
   readonly #held: TypeState["held"];
   #acknowledged: ReadonlyMap<string, string> | undefined;
+  #acknowledgedCount: number | undefined;
 
   constructor(state: TypeState) {
     this.acknowledgedAtMs = state.acknowledgedAtMs;
@@ -202,6 +203,15 @@ class TypeView implements ProxyTypeState {
       [...this.#held].flatMap(([name, { acknowledged }]) => (acknowledged === undefined ? [] : [[name, acknowledged]])),
     );
     return this.#acknowledged;
+  }
+
+  get acknowledgedCount(): number {
+    if (this.#acknowledgedCount === undefined) {
+      let count = 0;
+      for (const { acknowledged } of this.#held.values()) if (acknowledged !== undefined) count += 1;
+      this.#acknowledgedCount = count;
+    }
+    return this.#acknowledgedCount;
   }
 }
 

@@ -24,7 +24,9 @@ function versionsOf(snapshot: MeshSnapshot) {
   return [...snapshot.keys()].map((nodeId) => [
     nodeId,
     [...(snapshot.get(nodeId)?.resources.values() ?? [])].flatMap((byName) =>
-      [...byName.values()].map(({ typeUrl, name, version, origins }) => [typeUrl, name, version, origins]).toSorted(),
+      [...byName.values()].map(({ typeUrl, name, version, origins }) =>
+        JSON.stringify([typeUrl, name, version, origins]),
+      ),
     ),
   ]);
 }

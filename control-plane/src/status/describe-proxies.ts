@@ -4,7 +4,7 @@ import { type AdsTypeUrl, ENDPOINT_TYPE_URL } from "@hedgerow/proto";
 import type { ProxySchema, ProxyTypeSchema } from "@hedgerow/proto/hedgerow/admin/v1/admin";
 import type { ProxyState, ProxyTypeState } from "../ads/proxy-state.ts";
 import type { Report } from "../readiness/tracker.ts";
-import type { MeshSnapshot, NodeId, ProxySnapshot } from "../snapshot/snapshot.ts";
+import type { MeshSnapshot, NodeId, ProxySnapshot, Resource } from "../snapshot/snapshot.ts";
 
 export type ProxyInit = MessageInitShape<typeof ProxySchema>;
 
@@ -38,21 +38,25 @@ export function describeProxies({ proxies, snapshot, readiness }: ProxiesInput):
 
 function describeType(
   typeUrl: AdsTypeUrl,
-  { acknowledged, acknowledgedAtMs, rejected }: ProxyTypeState,
+  state: ProxyTypeState,
   wanted: ProxySnapshot | undefined,
 ): MessageInitShape<typeof ProxyTypeSchema> {
+  const { acknowledgedCount, acknowledgedAtMs, rejected } = state;
   return {
     typeUrl,
-    resources: acknowledged.size,
-    current: wanted !== undefined && isCurrent(typeUrl, acknowledged, wanted),
+    resources: acknowledgedCount,
+    current: wanted !== undefined && isCurrent(typeUrl, state, wanted.resources.get(typeUrl) ?? NOTHING),
     ...(acknowledgedAtMs === undefined ? {} : { acknowledgedAt: timestampFromMs(acknowledgedAtMs) }),
     error: rejected?.message ?? "",
   };
 }
 
-function isCurrent(typeUrl: AdsTypeUrl, acknowledged: ReadonlyMap<string, string>, wanted: ProxySnapshot): boolean {
-  const resources = wanted.resources.get(typeUrl);
-  for (const [name, { version }] of resources ?? []) if (acknowledged.get(name) !== version) return false;
+const NOTHING: ReadonlyMap<string, Resource> = new Map();
+
+function isCurrent(typeUrl: AdsTypeUrl, state: ProxyTypeState, wanted: ReadonlyMap<string, Resource>): boolean {
+  const { acknowledgedCount, behind } = state;
+  const names = behind?.wanted === wanted ? behind.names : wanted.keys();
+  for (const name of names) if (state.acknowledged.get(name) !== wanted.get(name)?.version) return false;
   // A cluster whose endpoints the snapshot has not holds an empty assignment all the same.
-  return typeUrl === ENDPOINT_TYPE_URL || acknowledged.size === (resources?.size ?? 0);
+  return typeUrl === ENDPOINT_TYPE_URL || acknowledgedCount === wanted.size;
 }

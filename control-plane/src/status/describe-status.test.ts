@@ -61,6 +61,7 @@ const said = (
   refused?: Readonly<Record<string, string>>,
 ): ProxyTypeState => ({
   acknowledged: new Map(Object.entries(versions)),
+  acknowledgedCount: Object.keys(versions).length,
   behind: undefined,
   acknowledgedAtMs: 5000,
   rejected: refused && {
@@ -242,6 +243,25 @@ describe("status", () => {
       "False Invalid: a.yaml:7:5: no; never valid, so nothing of it is in force",
     );
     expect(condition(object, "Programmed")).toMatch(/^False NotAccepted/);
+  });
+
+  test("of a cluster, a Service is listed that a route names, or of which a proxy refuses something", () => {
+    const others = parseManifests("mesh.yaml", text.replaceAll("digits", "other")).objects.slice(0, 1);
+    const view = { objects: [...objects, ...others], stale: new Map(), neverGood: [], generations: new Map() };
+    const cluster = { pods: new Map(), services: new Map(), namespaces: new Map() };
+    const listed = (of: Partial<StatusInput>) => [...status(of).keys()];
+    const OTHER = "Service/default/other";
+    expect(listed({ view: { ...view, cluster: undefined } })).toEqual([SERVICE, ROUTE, OTHER]);
+    expect(listed({ view: { ...view, cluster } })).toEqual([SERVICE, ROUTE]);
+    const refused = resource(CLUSTER_TYPE_URL, "o", "o1", { object: refOf("Service", "other"), path: ["spec"] });
+    const snapshot = new Map([
+      [
+        "default/a",
+        { nodeId: "default/a", resources: new Map([[CLUSTER_TYPE_URL, new Map([["o", refused]])]] as const) },
+      ],
+    ]);
+    const proxies = [proxy("default/a", said({}, { o: "o1" }), said({}))];
+    expect(listed({ view: { ...view, cluster }, snapshot, proxies })).toEqual([SERVICE, ROUTE, OTHER]);
   });
 
   test("counts, laggards by name, the worst reason first", () => {

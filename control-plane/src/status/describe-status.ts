@@ -13,6 +13,7 @@ import type { ProxyState } from "../ads/proxy-state.ts";
 import type { SourceView } from "../last-good/source-view.ts";
 import type { Finding } from "../model/finding.ts";
 import type { MeshSnapshot, NodeId } from "../snapshot/snapshot.ts";
+import { type ListedView, listing } from "./listed.ts";
 import { describeProgrammed, type Lag, type Programmed } from "./programmed.ts";
 import { type ReplicaReport, withReports } from "./replicas.ts";
 
@@ -20,7 +21,7 @@ export type ObjectStatusInit = MessageInitShape<typeof ObjectStatusSchema>;
 type ConditionInit = MessageInitShape<typeof ConditionSchema>;
 
 export interface StatusInput {
-  readonly view: Pick<SourceView, "objects" | "stale" | "neverGood" | "generations">;
+  readonly view: Pick<SourceView, "stale" | "neverGood" | "generations"> & ListedView;
   readonly findings: readonly Finding[];
   readonly snapshot: MeshSnapshot;
   /** Of this replica: what counts (counted.ts). */
@@ -46,7 +47,8 @@ interface Verdict {
 const MAX_LAGGARDS = 100;
 
 /**
- * Did it take effect? For every object, in the order of the view, then for those that are written but never were good:
+ * Did it take effect? For every object that is listed (listed.ts), in the order of the view, then for those that are written
+ * but never were good:
  *
  * - Accepted: False with reason Invalid while what is written cannot be used; the last good version stands, if there is
  *   one. Else by findings.
@@ -62,14 +64,16 @@ export function describeStatus(input: StatusInput): readonly ObjectStatusInit[] 
   const here = describeProgrammed(snapshot, proxies, expected);
   const found = Map.groupBy(findings, ({ object }) => objectKey(object));
   const before = new Map(previous.map((status) => [keyOf(status), status]));
-  const standing = view.objects.map((object): ObjectStatusInit => {
+  const isListed = listing(view);
+  const standing = view.objects.flatMap((object): readonly ObjectStatusInit[] => {
     const ref = objectRef(object.manifest);
     const key = objectKey(ref);
     const generation = BigInt(view.generations.get(key) ?? 1);
     const programmed = withReports(here.get(key), key, generation, reports);
+    if (!isListed(ref, programmed)) return [];
     const { total, lagging, lags } = programmed;
     const verdicts = judge(object, key, input, found.get(key) ?? [], programmed);
-    return {
+    const status = {
       kind: ref.kind,
       namespace: ref.namespace,
       name: ref.name,
@@ -80,6 +84,7 @@ export function describeStatus(input: StatusInput): readonly ObjectStatusInit[] 
       proxiesProgrammed: total - lagging,
       laggards: lags.slice(0, MAX_LAGGARDS).map(({ nodeId, reason, message }) => ({ nodeId, reason, message })),
     };
+    return [status];
   });
   const neverGood = view.neverGood.map(({ ref, problems }): ObjectStatusInit => {
     const verdicts = judgeNeverGood(problems);

@@ -71,9 +71,10 @@ function lagsOf({ nodeId, resources }: ProxySnapshot, state: ProxyState | undefi
   const worst = new Map<ObjectKey, Lag>();
   for (const [typeUrl, wanted] of resources) {
     const behind = state?.connected === true ? state.types.get(typeUrl)?.behind : undefined;
-    for (const name of behind?.wanted === wanted ? behind.names : wanted.keys()) {
+    const known = behind?.wanted === wanted ? behind.names : undefined;
+    for (const name of known ?? wanted.keys()) {
       const resource = wanted.get(name);
-      const found = resource && lagOf(state, resource);
+      const found = resource && lagOf(state, resource, known !== undefined);
       if (resource === undefined || found === undefined) continue;
       for (const [key, origin] of originsOf(resource)) {
         const refused = found.reason === "Rejected" ? { resource, origin } : undefined;
@@ -125,6 +126,7 @@ function keysOf(map: Resources): ReadonlySet<ObjectKey> {
 function lagOf(
   state: ProxyState | undefined,
   { typeUrl, name, version }: Resource,
+  isBehind: boolean,
 ): { readonly reason: LagReason; readonly message: string } | undefined {
   const type = state?.types.get(typeUrl);
   if (type?.rejected?.resources.get(name) === version) {
@@ -133,7 +135,8 @@ function lagOf(
   // Whatever it ran when it was last seen: that it still does cannot be said.
   if (state === undefined) return { reason: "Disconnected", message: "has not connected yet" };
   if (!state.connected) return { reason: "Disconnected", message: "is disconnected" };
-  return type?.acknowledged.get(name) === version
+  // Asked last: to look up what was acknowledged, all of it has to be gathered.
+  return !isBehind && type?.acknowledged.get(name) === version
     ? undefined
     : { reason: "Pending", message: "has not acknowledged yet" };
 }

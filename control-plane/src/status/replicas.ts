@@ -7,6 +7,7 @@ import type { ClusterState } from "../cluster/state.ts";
 import type { SourceView } from "../last-good/source-view.ts";
 import type { MeshSnapshot, NodeId } from "../snapshot/snapshot.ts";
 import type { ProxyInit } from "./describe-proxies.ts";
+import { type ListedView, listing } from "./listed.ts";
 import { describeProgrammed, isLagReason, type Lag, type Programmed } from "./programmed.ts";
 
 /** The last word of one replica. */
@@ -56,18 +57,19 @@ export function withReports(
   return { total, lagging, lags: lags.sort((a, b) => (a.nodeId < b.nodeId ? -1 : 1)) };
 }
 
-/** What this replica tells the others of its own: objects that a connected proxy needs. */
+/** What this replica tells the others of its own: objects that are listed, and that a connected proxy needs. */
 export function describeReplica(
-  view: Pick<SourceView, "objects" | "generations">,
+  view: Pick<SourceView, "generations"> & ListedView,
   snapshot: MeshSnapshot,
   proxies: readonly ProxyState[],
 ): readonly MessageInitShape<typeof ObjectStatusSchema>[] {
   const connected = proxies.filter((proxy) => proxy.connected);
   const programmed = describeProgrammed(snapshot, connected, []);
+  const isListed = listing(view);
   return view.objects.flatMap((object) => {
     const ref: ObjectRef = objectRef(object.manifest);
     const found = programmed.get(objectKey(ref));
-    if (found === undefined) return [];
+    if (found === undefined || !isListed(ref, found)) return [];
     return [
       {
         ...ref,
