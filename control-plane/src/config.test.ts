@@ -16,7 +16,7 @@ describe("parseConfig", () => {
     expect(parseConfig({ ...required, HEDGEROW_LOG_LEVEL: "" })).toEqual({
       ok: true,
       value: {
-        manifestsDir: "/m",
+        source: { kind: "directory", manifestsDir: "/m" },
         stateDir: "/s",
         enrollListen: { host: "0.0.0.0", port: 15010 },
         meshListen: { host: "0.0.0.0", port: 15012 },
@@ -26,6 +26,37 @@ describe("parseConfig", () => {
         logLevel: "info",
       },
     });
+  });
+
+  test("Kubernetes in place of a directory", () => {
+    const env = { HEDGEROW_KUBERNETES: "in-cluster", HEDGEROW_STATE: "/s", HEDGEROW_SIDECAR_IMAGE: "sidecar:1" };
+    const result = parseConfig(env);
+    expect(result.ok && result.value.source).toEqual({
+      kind: "kubernetes",
+      access: "in-cluster",
+      podName: undefined,
+      podNamespace: "hedgerow-system",
+      webhookListen: { host: "0.0.0.0", port: 15017 },
+      sidecarImage: "sidecar:1",
+      revision: "default",
+    });
+  });
+
+  test("Kubernetes and a directory together are refused, and what Kubernetes needs is named", () => {
+    const result = parseConfig({
+      ...required,
+      HEDGEROW_KUBERNETES: "/kubeconfig",
+      HEDGEROW_REVISION: "Blue",
+      HEDGEROW_POD_NAMESPACE: "a.b",
+      HEDGEROW_WEBHOOK_LISTEN: "x",
+    });
+    expect(result.ok ? [] : result.problems.map(({ variable, value }) => [variable, value])).toEqual([
+      ["HEDGEROW_MANIFESTS", "/m"],
+      ["HEDGEROW_SIDECAR_IMAGE", ""],
+      ["HEDGEROW_POD_NAMESPACE", "a.b"],
+      ["HEDGEROW_WEBHOOK_LISTEN", "x"],
+      ["HEDGEROW_REVISION", "Blue"],
+    ]);
   });
 
   test("all problems at once, each naming its variable and value", () => {

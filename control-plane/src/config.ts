@@ -10,11 +10,38 @@ export interface ListenAddress {
   readonly port: number;
 }
 
+/** Manifests in a directory, the CA's key beside what else must outlive the process. */
+export interface DirectoryConfig {
+  readonly kind: "directory";
+  /** HEDGEROW_MANIFESTS: directory of YAML manifests. */
+  readonly manifestsDir: string;
+}
+
+/** Manifests, pods and the CA's key at an API server, among replicas. */
+export interface KubernetesConfig {
+  readonly kind: "kubernetes";
+  /** HEDGEROW_KUBERNETES: `in-cluster`, or the path of a kubeconfig. */
+  readonly access: string;
+  /** HEDGEROW_POD_NAME: tells replicas apart. Undefined: the host's name, which a pod has from its own. */
+  readonly podName: string | undefined;
+  /** HEDGEROW_POD_NAMESPACE. Default hedgerow-system. */
+  readonly podNamespace: string;
+  /** HEDGEROW_WEBHOOK_LISTEN: host:port of the admission webhooks. Default 0.0.0.0:15017. */
+  readonly webhookListen: ListenAddress;
+  /** HEDGEROW_SIDECAR_IMAGE: what the injector puts into pods. Required. */
+  readonly sidecarImage: string;
+  /** HEDGEROW_REVISION: the name by which namespaces choose this control plane; a DNS label. Default `default`. */
+  readonly revision: string;
+}
+
 /** What main reads from the environment. */
 export interface Config {
-  /** HEDGEROW_MANIFESTS: directory of YAML manifests. Required. */
-  readonly manifestsDir: string;
-  /** HEDGEROW_STATE: directory of the CA key, spent tokens, last good manifests and the ready set. Required. */
+  /** From HEDGEROW_MANIFESTS or HEDGEROW_KUBERNETES, exactly one of which is set. */
+  readonly source: DirectoryConfig | KubernetesConfig;
+  /**
+   * HEDGEROW_STATE: directory of last good manifests and the ready set; without Kubernetes also of the CA key and spent
+   * tokens. Required.
+   */
   readonly stateDir: string;
   /** HEDGEROW_ENROLL_LISTEN: host:port of EnrollmentService. Default 0.0.0.0:15010. */
   readonly enrollListen: ListenAddress;
@@ -61,7 +88,11 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
 
   const directory = (variable: string) => {
     const value = read(variable);
-    if (value === undefined) refuse(variable, "the path of a directory");
+    if (value === undefined)
+      refuse(
+        variable,
+        `the path of a directory${variable === "HEDGEROW_MANIFESTS" ? ", unless HEDGEROW_KUBERNETES is set" : ""}`,
+      );
     return value ?? "";
   };
   const listen = (variable: string, byDefault: ListenAddress) => {
@@ -71,7 +102,33 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
     return address ?? byDefault;
   };
 
-  const manifestsDir = directory("HEDGEROW_MANIFESTS");
+  const label = (variable: string, byDefault: string) => {
+    const value = read(variable) ?? byDefault;
+    if (!/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(value))
+      refuse(variable, "at most 63 lower-case letters, digits and '-', starting and ending with a letter or digit");
+    return value;
+  };
+  const kubernetes = (access: string): KubernetesConfig => {
+    if (read("HEDGEROW_MANIFESTS") !== undefined)
+      refuse("HEDGEROW_MANIFESTS", "absent where HEDGEROW_KUBERNETES is set: manifests come from one place");
+    const sidecarImage = read("HEDGEROW_SIDECAR_IMAGE");
+    if (sidecarImage === undefined) refuse("HEDGEROW_SIDECAR_IMAGE", "the image of the sidecar");
+    return {
+      kind: "kubernetes",
+      access,
+      podName: read("HEDGEROW_POD_NAME"),
+      podNamespace: label("HEDGEROW_POD_NAMESPACE", "hedgerow-system"),
+      webhookListen: listen("HEDGEROW_WEBHOOK_LISTEN", { host: "0.0.0.0", port: 15017 }),
+      sidecarImage: sidecarImage ?? "",
+      revision: label("HEDGEROW_REVISION", "default"),
+    };
+  };
+
+  const access = read("HEDGEROW_KUBERNETES");
+  const source =
+    access === undefined
+      ? ({ kind: "directory", manifestsDir: directory("HEDGEROW_MANIFESTS") } as const)
+      : kubernetes(access);
   const stateDir = directory("HEDGEROW_STATE");
   const enrollListen = listen("HEDGEROW_ENROLL_LISTEN", { host: "0.0.0.0", port: 15010 });
   const meshListen = listen("HEDGEROW_MESH_LISTEN", { host: "0.0.0.0", port: 15012 });
@@ -95,7 +152,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
 
   if (problems.length > 0 || logLevel === undefined) return { ok: false, problems };
   const value: Config = {
-    manifestsDir,
+    source,
     stateDir,
     enrollListen,
     meshListen,

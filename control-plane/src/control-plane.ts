@@ -2,10 +2,9 @@
 import { join } from "node:path";
 import { AdminSocket } from "./admin/server.ts";
 import type { AdminDeps } from "./admin/service.ts";
+import type { AdsServer } from "./ads/server.ts";
 import type { KeyStore } from "./ca/key-material.ts";
-import { directoryKeyStore } from "./ca/key-store.ts";
 import type { WorkloadIdentity } from "./ca/names.ts";
-import { SpentTokens } from "./ca/spent-tokens.ts";
 import { workloadIdentities } from "./ca/workloads.ts";
 import type { Config } from "./config.ts";
 import { nothingGood, type SourceView, viewOf } from "./last-good/source-view.ts";
@@ -13,14 +12,18 @@ import type { Logger } from "./logger.ts";
 import { MeshMetrics } from "./mesh-metrics.ts";
 import { MetricsServer } from "./metrics/server.ts";
 import { catalogOf } from "./model/catalog.ts";
+import type { Publisher } from "./publisher.ts";
 import { Readiness } from "./readiness/service.ts";
 import { Serving } from "./serving.ts";
 import type { NodeId } from "./snapshot/snapshot.ts";
-import { openDirectorySource } from "./source/directory-source.ts";
 import { LastGoodFile } from "./source/last-good-file.ts";
 import { openStateDir, removeLeftovers } from "./state-file.ts";
 import { StateLock } from "./state-lock.ts";
-import { describeProxies } from "./status/describe-proxies.ts";
+import { describeProxies, type ProxyInit } from "./status/describe-proxies.ts";
+import { mergeProxies } from "./status/replicas.ts";
+import { openDirectoryWorld } from "./world/directory-world.ts";
+import { openKubernetesWorld } from "./world/kubernetes-world.ts";
+import type { World, WorldDeps } from "./world/world.ts";
 
 export interface ControlPlaneOptions {
   readonly config: Config;
@@ -52,11 +55,17 @@ export class ControlPlane implements AsyncDisposable {
   readonly #metrics: MeshMetrics;
   readonly #owned = new AsyncDisposableStack();
   #view: SourceView = viewOf(nothingGood);
+  #hasView = false;
   #workloads: ReadonlyMap<NodeId, WorkloadIdentity> = new Map();
   #readiness: Readiness | undefined;
+  /** As it was last published. */
+  #ready: ReadonlySet<NodeId> = new Set();
   #serving: Serving | undefined;
   #opening: Promise<void> | undefined;
   #openServing: (() => Promise<Serving | undefined>) | undefined;
+  #world: World | undefined;
+  /** Ends every wait for somebody else. */
+  readonly #stop = new AbortController();
   #closed = false;
 
   private constructor(options: ControlPlaneOptions) {
@@ -65,6 +74,7 @@ export class ControlPlane implements AsyncDisposable {
       proxies: () => this.#serving?.ads.states() ?? [],
       ready: () => this.#readiness?.ready ?? new Set(),
       view: () => this.#view,
+      more: () => this.#world?.metrics() ?? [],
     });
   }
 
@@ -105,41 +115,36 @@ export class ControlPlane implements AsyncDisposable {
       stateDir,
       now: () => performance.now(),
       logger: logger.child({ component: "readiness" }),
-      onChange: () => this.#serving?.publisher.schedule(),
+      onChange: () => this.#readyChanged(),
     });
     this.#readiness = this.#owned.use(readiness);
-    const spentTokens = this.#owned.use(await SpentTokens.open(stateDir, now));
     const resolvedFile = this.#owned.use(new LastGoodFile(join(stateDir, "resolved.json"), logger));
     const lastResolved = (await resolvedFile.read()).objects;
-    const source = this.#owned.use(
-      await openDirectorySource({
-        directory: config.manifestsDir,
-        lastGoodFile: join(stateDir, "last-good.json"),
-        logger: logger.child({ component: "source" }),
-        onChange: (view) => this.#changed(view),
-      }),
-    );
-    this.#take(source.view());
+    const world = await this.#openWorld();
+    this.#world = this.#owned.use(world);
 
-    const keyStore = directoryKeyStore(stateDir, now);
     this.#openServing = async () => {
-      const material = (await keyStore.read()) ?? (await this.#createKeyMaterial(keyStore));
+      const material = (await world.keyStore.read()) ?? (await this.#createKeyMaterial(world.keyStore));
       if (material === undefined) return undefined;
       return await Serving.start({
         config,
         material,
         readiness,
+        world,
+        proxies: (ads, publisher) => this.#describeProxies(ads, publisher),
         issuance: {
-          spentTokens,
+          ...world.issuance,
           workload: (nodeId) => this.#workloads.get(nodeId),
-          pod: () => undefined,
-          attestPod: undefined,
+          pod: (nodeId) => this.#view.cluster?.pods.get(nodeId),
           svidLifetimeMs: () => this.#serving?.publisher.meshConfig?.spec.identity.lifetime ?? DEFAULT_SVID_LIFETIME_MS,
           counted: (method, outcome) => this.#metrics.svids.add({ method, outcome }),
         },
         publishing: {
           view: () => this.#view,
-          ready: () => readiness.ready,
+          ready: () => {
+            this.#ready = this.#readyWorkloads();
+            return this.#ready;
+          },
           lastResolved,
           keepResolved: (resolved) => resolvedFile.write(resolved),
           counted: (outcome) => this.#metrics.snapshots.add({ outcome }),
@@ -150,17 +155,39 @@ export class ControlPlane implements AsyncDisposable {
         logger,
       });
     };
+    const view = world.view();
+    if (view === undefined) return;
+    this.#take(view);
     await this.#open();
-    if (this.#serving === undefined)
-      logger.warn({ manifests: config.manifestsDir }, "Waiting for a MeshConfig to name the trust domain");
+  }
+
+  #openWorld(): Promise<World> {
+    const { config, version, logger, now } = this.#options;
+    const { source, stateDir } = config;
+    const deps: WorldDeps = {
+      onView: (view) => this.#changed(view),
+      onReady: () => this.#readyChanged(),
+      now,
+      signal: this.#stop.signal,
+    };
+    switch (source.kind) {
+      case "directory":
+        return openDirectoryWorld({ manifestsDir: source.manifestsDir, stateDir }, deps, logger);
+      case "kubernetes":
+        return openKubernetesWorld({ source, stateDir, version }, deps, logger);
+    }
   }
 
   // One attempt at a time; the views that come meanwhile are published after it.
   #open(): Promise<void> {
     const open = async () => {
-      this.#serving = await this.#openServing?.();
-      this.#serving?.publisher.schedule();
-      this.#opening = undefined;
+      try {
+        this.#serving = await this.#openServing?.();
+        this.#serving?.publisher.schedule();
+        if (this.#serving === undefined) this.#options.logger.warn("Waiting for a MeshConfig to name the trust domain");
+      } finally {
+        this.#opening = undefined;
+      }
     };
     this.#opening ??= open();
     return this.#opening;
@@ -175,10 +202,26 @@ export class ControlPlane implements AsyncDisposable {
   }
 
   #changed(view: SourceView): void {
+    const isFirst = !this.#hasView;
     this.#take(view);
     if (this.#closed) return;
-    if (this.#serving !== undefined) this.#serving.publisher.schedule();
-    else if (this.#meshConfig() !== undefined) this.#open().catch(this.#options.onFailure);
+    if (this.#serving !== undefined) {
+      this.#serving.publisher.schedule();
+      this.#serving.attachment.viewChanged();
+    } else if (isFirst || this.#meshConfig() !== undefined) this.#open().catch(this.#options.onFailure);
+  }
+
+  /** Whoever says so, here or to another replica. Pods are left out: the cluster tells of their endpoints. */
+  #readyWorkloads(): ReadonlySet<NodeId> {
+    const here = this.#readiness?.ready ?? new Set();
+    const elsewhere = this.#world?.elsewhere.ready() ?? new Set();
+    const ready = [...this.#workloads.keys()].filter((nodeId) => here.has(nodeId) || elsewhere.has(nodeId));
+    return new Set(ready);
+  }
+
+  #readyChanged(): void {
+    const isSame = this.#readyWorkloads().symmetricDifference(this.#ready).size === 0;
+    if (!isSame) this.#serving?.publisher.schedule();
   }
 
   #take(view: SourceView): void {
@@ -186,6 +229,7 @@ export class ControlPlane implements AsyncDisposable {
     const counts = { objects: objects.length, problems: problems.length, stale: stale.size };
     this.#options.logger.info(counts, "Read manifests");
     this.#view = view;
+    this.#hasView = true;
     this.#workloads = workloadIdentities(view.objects);
   }
 
@@ -196,17 +240,18 @@ export class ControlPlane implements AsyncDisposable {
 
   #unready(): string | undefined {
     if (this.#closed) return "the control plane is shutting down";
-    return this.#serving === undefined ? "no MeshConfig names the trust domain yet" : undefined;
+    if (this.#serving !== undefined) return undefined;
+    if (!this.#hasView) return "the API server has not been read yet";
+    return this.#meshConfig() === undefined ? "no MeshConfig names the trust domain yet" : "the CA key is awaited";
   }
 
   #meshProblems() {
+    if (this.#serving === undefined && this.#meshConfig() !== undefined) return [];
     if (this.#serving === undefined) return [noMeshConfig("nothing is served until one names the trust domain")];
     return this.#meshConfig() === undefined ? [noMeshConfig("what the last one said stays in force")] : [];
   }
 
-  #proxies() {
-    if (this.#serving === undefined) return [];
-    const { ads, publisher } = this.#serving;
+  #describeProxies(ads: AdsServer, publisher: Publisher): readonly ProxyInit[] {
     return describeProxies({
       proxies: ads.states(),
       snapshot: publisher.snapshot,
@@ -214,11 +259,18 @@ export class ControlPlane implements AsyncDisposable {
     });
   }
 
+  #proxies(): readonly ProxyInit[] {
+    if (this.#serving === undefined) return [];
+    const { ads, publisher } = this.#serving;
+    return mergeProxies(this.#describeProxies(ads, publisher), this.#world?.elsewhere.reports() ?? []);
+  }
+
   #adminDeps(): AdminDeps {
     return {
       version: this.#options.version,
       authority: () => this.#serving?.authority,
       workload: (nodeId) => this.#workloads.get(nodeId),
+      singleUseTokens: this.#options.config.source.kind === "directory",
       status: () => ({
         objects: [...(this.#serving?.status.read() ?? [])],
         problems: [...this.#view.problems, ...this.#meshProblems()],
@@ -231,6 +283,7 @@ export class ControlPlane implements AsyncDisposable {
   /** Ends what is open in order: the ports of the mesh, then what feeds them, then the state on disk. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
+    this.#stop.abort();
     // Its failure is told to whoever started it.
     await this.#opening?.catch(() => {});
     const serving = this.#serving?.[Symbol.asyncDispose]();

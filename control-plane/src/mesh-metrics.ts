@@ -10,6 +10,8 @@ export interface MeshGauges {
   readonly proxies: () => readonly ProxyState[];
   readonly ready: () => ReadonlySet<NodeId>;
   readonly view: () => SourceView | undefined;
+  /** What there is beside, now. */
+  readonly more: () => readonly (Counter | Gauge)[];
 }
 
 const METHODS = ["enroll", "renew"] as const;
@@ -45,8 +47,10 @@ export class MeshMetrics {
     rejected: adsCounter("hedgerow_ads_nacks_total", "Responses that proxies refused, by type."),
   };
   readonly #gauges: readonly Gauge[];
+  readonly #more: MeshGauges["more"];
 
-  constructor({ proxies, ready, view }: MeshGauges) {
+  constructor({ proxies, ready, view, more }: MeshGauges) {
+    this.#more = more;
     const rejected = (state: ProxyState) => [...state.types.values()].some((type) => type.rejected !== undefined);
     this.#gauges = [
       new Gauge(
@@ -75,6 +79,6 @@ export class MeshMetrics {
   }
 
   expose(): string {
-    return exposition([this.svids, this.snapshots, ...Object.values(this.#ads), ...this.#gauges]);
+    return exposition([this.svids, this.snapshots, ...Object.values(this.#ads), ...this.#gauges, ...this.#more()]);
   }
 }

@@ -12,14 +12,19 @@ import { formatAddress, GrpcListener } from "./grpc-listener.ts";
 import type { Logger } from "./logger.ts";
 import { Publisher, type PublisherDeps } from "./publisher.ts";
 import type { Readiness } from "./readiness/service.ts";
+import type { ProxyInit } from "./status/describe-proxies.ts";
 import { countedProxies } from "./status/replicas.ts";
 import { StatusWatch } from "./status-watch.ts";
+import type { Attachment, World } from "./world/world.ts";
 
 export interface ServingDeps {
   readonly config: Config;
   readonly material: KeyMaterial;
   readonly readiness: Readiness;
   readonly issuance: Omit<IssuanceDeps, "authority" | "logger" | "now">;
+  readonly world: Pick<World, "attach" | "elsewhere">;
+  /** As ListProxies has the proxies of this replica. */
+  readonly proxies: (ads: AdsServer, publisher: Publisher) => readonly ProxyInit[];
   readonly counted: AdsServerOptions["counted"];
   readonly publishing: Omit<PublisherDeps, "ads" | "trustDomain" | "logger">;
   readonly admin: AdminDeps;
@@ -40,10 +45,11 @@ export class Serving implements AsyncDisposable {
   readonly ads: AdsServer;
   readonly publisher: Publisher;
   readonly status: StatusWatch;
+  readonly attachment: Attachment;
   readonly #owned: AsyncDisposableStack;
 
   private constructor(
-    parts: Pick<Serving, "authority" | "ads" | "publisher" | "status"> & {
+    parts: Pick<Serving, "authority" | "ads" | "publisher" | "status" | "attachment"> & {
       readonly owned: AsyncDisposableStack;
     },
   ) {
@@ -51,6 +57,7 @@ export class Serving implements AsyncDisposable {
     this.ads = parts.ads;
     this.publisher = parts.publisher;
     this.status = parts.status;
+    this.attachment = parts.attachment;
     this.#owned = parts.owned;
   }
 
@@ -58,6 +65,7 @@ export class Serving implements AsyncDisposable {
   static async start(deps: ServingDeps): Promise<Serving> {
     const { config, material, now, logger, readiness } = deps;
     const { trustDomain } = material;
+    const { elsewhere } = deps.world;
     // Disposed of in reverse: listeners first, so that nobody comes back to those whose calls are ended.
     await using owned = new AsyncDisposableStack();
     const authority = new Authority(material, now);
@@ -83,10 +91,10 @@ export class Serving implements AsyncDisposable {
           states: ads.states(),
           nodes: publisher.snapshot.keys(),
           cluster: deps.publishing.view().cluster,
-          reports: [],
-          lost: [],
+          reports: elsewhere.reports(),
+          lost: elsewhere.lost(),
         }),
-        reports: [],
+        reports: elsewhere.reports(),
         nowMs: now(),
       })),
     );
@@ -95,7 +103,23 @@ export class Serving implements AsyncDisposable {
     status.read();
 
     const issuance: IssuanceDeps = { ...deps.issuance, authority, now, logger: logger.child({ component: "ca" }) };
-    const meshServices = [ads.service, certificateService(issuance), readiness.service(trustDomain, now)];
+    const attachment = owned.use(
+      deps.world.attach({
+        material,
+        authority,
+        identity,
+        ads,
+        publisher,
+        status,
+        proxies: () => deps.proxies(ads, publisher),
+      }),
+    );
+    const meshServices = [
+      ads.service,
+      certificateService(issuance),
+      readiness.service(trustDomain, now),
+      ...attachment.meshServices,
+    ];
     const mesh = owned.use(
       await GrpcListener.listen(
         config.meshListen,
@@ -121,13 +145,14 @@ export class Serving implements AsyncDisposable {
       );
       listening("admin", formatAddress(admin.address));
     }
-    return new Serving({ authority, ads, publisher, status, owned: owned.move() });
+    await attachment.start();
+    return new Serving({ authority, ads, publisher, status, attachment, owned: owned.move() });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     // The streams of proxies never end by themselves; what is short has the listener's time to finish.
     const closing = this.#owned.disposeAsync();
     this.ads.close();
-    await closing;
+    await Promise.all([closing, this.attachment[Symbol.asyncDispose]()]);
   }
 }

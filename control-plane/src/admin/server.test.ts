@@ -28,6 +28,7 @@ const deps: AdminDeps = {
   version: "1.2.3",
   authority: () => authority,
   workload: (nodeId) => workloads.get(nodeId),
+  singleUseTokens: true,
   status: () => ({ objects: [{ kind: "Service", name: "digits" }] }),
   proxies: () => ({ proxies: [{ nodeId: "models/a" }] }),
   logger: pino({ enabled: false }),
@@ -139,6 +140,15 @@ describe("a join token", () => {
   ])("for %s is refused", async (_, request, code) => {
     await listen();
     await expect(socketClient().createToken(request)).rejects.toMatchObject({ code });
+  });
+
+  test("for one use is refused among replicas, and a reusable one given", async () => {
+    await listen({ singleUseTokens: false });
+    await expect(socketClient().createToken({ nodeId: "models/a" })).rejects.toMatchObject({
+      code: Code.FailedPrecondition,
+      rawMessage: expect.stringContaining("--reusable"),
+    });
+    expect((await socketClient().createToken({ nodeId: "models/a", reusable: true })).token).not.toBe("");
   });
 
   test("before the trust domain is known is refused", async () => {

@@ -21,6 +21,8 @@ export interface AdminDeps {
   /** Undefined until the first MeshConfig made one. */
   readonly authority: () => Authority | undefined;
   readonly workload: (nodeId: NodeId) => WorkloadIdentity | undefined;
+  /** False among replicas, which can't tell each other what is spent. */
+  readonly singleUseTokens: boolean;
   readonly status: () => MessageInitShape<typeof GetStatusResponseSchema>;
   readonly proxies: () => MessageInitShape<typeof ListProxiesResponseSchema>;
   readonly logger: Logger;
@@ -84,6 +86,11 @@ export function adminService(deps: AdminDeps): ServiceImpl<typeof AdminService> 
         ...TOKEN_TTL_MS,
         byDefault: reusable ? TOKEN_TTL_MS.reusable : TOKEN_TTL_MS.singleUse,
       });
+      if (!reusable && !deps.singleUseTokens)
+        throw new ConnectError(
+          "replicas of a control plane can't tell each other which single-use tokens are spent: use --reusable",
+          Code.FailedPrecondition,
+        );
       const workload = deps.workload(nodeId);
       if (workload === undefined) throw new ConnectError(`there is no Workload ${nodeId}`, Code.NotFound);
       if (isReserved(workload))

@@ -19,6 +19,7 @@ import { buildClaims, type ClaimsResult, checkClaims, MAX_TOKEN_BYTES, TOKEN_ALG
 const BACKDATE_MS = 30_000;
 
 export interface IssuedCertificate {
+  /** Empty where it names none. */
   readonly spiffeId: string;
   /** DER, leaf first; the root is not in it. */
   readonly chain: readonly Uint8Array[];
@@ -75,6 +76,11 @@ export class Authority {
     return this.#issue(names, publicKey, lifetimeMs);
   }
 
+  /** A certificate of a server that is known by DNS names alone, as an API server knows its webhooks: nobody's in the mesh. */
+  issueServer(dnsNames: readonly string[], publicKey: Uint8Array, lifetimeMs: number): IssuedCertificate {
+    return this.#issue({ spiffeId: undefined, dnsNames, usages: ["server"] }, publicKey, lifetimeMs);
+  }
+
   /** A join token for one Workload. `ttlMs` within TOKEN_TTL_MS. */
   async createToken(
     { nodeId, region }: WorkloadIdentity,
@@ -128,6 +134,6 @@ export class Authority {
       notAfterMs,
       sign: (toBeSigned) => sign("sha256", toBeSigned, this.#material.privateKey),
     });
-    return { spiffeId: names.spiffeId, chain: [leaf], notBeforeMs, notAfterMs };
+    return { spiffeId: names.spiffeId ?? "", chain: [leaf], notBeforeMs, notAfterMs };
   }
 }

@@ -44,7 +44,8 @@ export interface Issuer {
 }
 
 export interface LeafNames {
-  readonly spiffeId: string;
+  /** Undefined: a server that is known by DNS names alone, to clients that know nothing of SPIFFE. */
+  readonly spiffeId: string | undefined;
   readonly dnsNames: readonly string[];
   readonly usages: readonly ("server" | "client")[];
 }
@@ -121,13 +122,14 @@ export function issueRoot(trustDomain: string, issuance: Issuance): Uint8Array {
  * although cA=false is its default: SPIFFE verifiers refuse a leaf without it.
  */
 export function issueLeaf(issuer: Issuer, names: LeafNames, issuance: Issuance): Uint8Array {
+  const uris = names.spiffeId === undefined ? [] : [uriName(names.spiffeId)];
   const purposes = { server: oids.SERVER_AUTH, client: oids.CLIENT_AUTH };
   return certificate(issuance, { issuer: issuer.commonName, subject: undefined }, [
     extension(oids.BASIC_CONSTRAINTS, true, sequence()),
     // digitalSignature is bit 0.
     extension(oids.KEY_USAGE, true, bitString(Buffer.of(0b1000_0000), 7)),
     extension(oids.EXT_KEY_USAGE, false, sequence(...names.usages.map((usage) => oid(purposes[usage])))),
-    extension(oids.SUBJECT_ALT_NAME, true, sequence(uriName(names.spiffeId), ...names.dnsNames.map(dnsName))),
+    extension(oids.SUBJECT_ALT_NAME, true, sequence(...uris, ...names.dnsNames.map(dnsName))),
     subjectKey(issuance.publicKey),
     authorityKey(issuer.publicKey),
   ]);

@@ -134,6 +134,7 @@ export const layout: Layout = {
       ],
     },
     { folder: "control-plane/src/peers", pure: ["report.ts"] },
+    { folder: "control-plane/src/world", pure: ["replica-endpoints.ts"] },
     { folder: "control-plane/src/admin", pure: ["rights.ts"] },
     { folder: "control-plane/src/metrics", pure: [] },
     { folder: "control-plane/src", pure: ["index.ts"] },
