@@ -1,15 +1,11 @@
-import { spawn } from "node:child_process";
 import { Resolver } from "node:dns/promises";
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import { answersOk } from "./answers-ok.ts";
 import { ApiServer, type ApiServerOptions } from "./api-server.ts";
 import { makeCertificates } from "./certificates.ts";
 import { Component } from "./component.ts";
-import { archiveOf } from "./image/archive.ts";
 import { type Image, pauseImage } from "./images.ts";
 import { kubeconfig } from "./kubeconfig.ts";
 import type { Kubectl } from "./kubectl.ts";
@@ -21,6 +17,7 @@ import {
   proxyConfig,
   proxyHealthPort,
 } from "./node-config.ts";
+import { giveTemplate, importImages, takeTemplate } from "./node-images.ts";
 import { builtProgram } from "./programs.ts";
 import { Sandbox } from "./sandbox.ts";
 
@@ -141,19 +138,7 @@ export class Node implements AsyncDisposable {
 
   /** Puts images on the node; one of a name that is there takes its place for pods that start afterwards. */
   async load(images: readonly Image[]): Promise<void> {
-    const [enter = "", ...args] = this.#sandbox.enter;
-    const child = spawn(enter, [...args, "ctr", "--namespace=k8s.io", "images", "import", "-"], {
-      stdio: ["pipe", "ignore", "pipe"],
-    });
-    let words = "";
-    child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
-      words = (words + chunk).slice(-2_000);
-    });
-    const ended = new Promise<void>((resolve, reject) => {
-      child.once("error", reject);
-      child.once("exit", (code) => (code === 0 ? resolve() : reject(new Error(`could not import images: ${words}`))));
-    });
-    await Promise.all([ended, pipeline(Readable.from(archiveOf(images)), child.stdin)]);
+    await importImages(this.#sandbox, images);
   }
 
   /** Starts everything and awaits that pods can be made. */
@@ -162,9 +147,15 @@ export class Node implements AsyncDisposable {
     { progress, signal }: Pick<ApiServerOptions, "progress" | "signal">,
   ): Promise<void> {
     const containers = async () => {
+      const root = join(this.directory, "containerd");
+      await takeTemplate(root);
       await this.containerd.start(signal);
       progress?.("images");
-      await this.load([pauseImage(), ...images]);
+      if (!(await importImages(this.#sandbox, [pauseImage(), ...images]))) return;
+      // Nothing may be written while it is copied.
+      await this.containerd.stop();
+      await giveTemplate(root);
+      await this.containerd.start(signal);
     };
     await Promise.all([containers(), this.#server.start({ progress, signal })]);
     progress?.("kubelet");
