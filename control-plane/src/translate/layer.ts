@@ -35,6 +35,19 @@ export function layerOf(resources: Iterable<Resource>, before: Layer | undefined
   );
 }
 
+/** With these in the place of those of their name; types in which none is another stay the same maps. */
+export function patched(layer: Layer, resources: Iterable<Resource>): Layer {
+  const changed = new Map<AdsTypeUrl, Map<string, Resource>>();
+  for (const resource of resources) {
+    const { typeUrl, name } = resource;
+    const before = layer.get(typeUrl);
+    if (before?.get(name) === resource) continue;
+    const map = changed.get(typeUrl) ?? new Map(before);
+    changed.set(typeUrl, map.set(name, resource));
+  }
+  return changed.size === 0 ? layer : new Map([...layer, ...changed]);
+}
+
 export const EMPTY_LAYER: Layer = layerOf([], undefined);
 
 function isSame(a: Resources, b: Resources): boolean {

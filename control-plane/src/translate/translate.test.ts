@@ -161,9 +161,9 @@ test("1,000 services and 500 proxies that each call 20 of them take little time 
   ])
     .flat()
     .map(objectOf);
-  const startMs = performance.now();
+  const before = process.cpuUsage();
   const { snapshot } = build(objects);
-  const tookMs = performance.now() - startMs;
+  const { user, system } = process.cpuUsage(before);
   const all = [...snapshot.values()].flatMap(({ resources }) =>
     [...resources.values()].flatMap((byName) => [...byName.values()]),
   );
@@ -171,5 +171,5 @@ test("1,000 services and 500 proxies that each call 20 of them take little time 
   expect([snapshot.size, all.length]).toEqual([500, 500 * (3 + 20 * 4 + 1)]);
   expect(bytes.size).toBeLessThan(all.length / 2);
   // Quadratic work would take minutes.
-  expect(tookMs).toBeLessThan(10_000);
+  expect((user + system) / 1_000).toBeLessThan(10_000);
 });

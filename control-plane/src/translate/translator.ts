@@ -3,7 +3,7 @@ import { ResourceEncoder } from "../snapshot/encode.ts";
 import { layered } from "../snapshot/layers.ts";
 import type { MeshSnapshot, NodeId, ProxySnapshot, Resource } from "../snapshot/snapshot.ts";
 import { EMPTY_LAYER, LAYER_TYPES, type Layer, layerOf } from "./layer.ts";
-import { routeAndBackends, scopeResources } from "./scope-resources.ts";
+import { routeAndBackends, type ScopeLayer, scopeLayer } from "./scope-layer.ts";
 import { ServiceResources } from "./service-resources.ts";
 import { WorkloadTranslation } from "./workload-resources.ts";
 
@@ -15,8 +15,8 @@ export class Translator {
   readonly #encoder = new ResourceEncoder();
   readonly #services = new WeakMap<ServicePort, ServiceResources>();
   readonly #own = new WeakMap<MeshWorkload, readonly Resource[]>();
-  /** As last made; a snapshot that is asked late may put older ones here, which costs work and nothing else. */
-  readonly #layers = new WeakMap<OutboundScope, Layer>();
+  // As last made. A snapshot that is asked late may put older ones here, which costs work and nothing else.
+  readonly #scopes = new WeakMap<OutboundScope, ScopeLayer>();
   readonly #proxies = new Map<NodeId, Proxy>();
   #trustDomain: string | undefined;
   #workloads: Model["workloads"] | undefined;
@@ -35,13 +35,20 @@ export class Translator {
   #proxy(model: Model, workload: MeshWorkload, layers: Map<OutboundScope, Layer>): ProxySnapshot {
     const { nodeId, capture } = workload;
     const before = this.#proxies.get(nodeId);
-    const own = layerOf(this.#ownResources(model, workload), before?.own);
-    const shared = capture === undefined ? EMPTY_LAYER : this.#scope(model, capture.scope, layers);
+    const own = this.#ownLayer(model, workload, before);
+    const shared = capture === undefined ? EMPTY_LAYER : this.#scopeLayer(model, capture.scope, layers);
+    if (before?.own === own && before.shared === shared) return before.snapshot;
     const maps = LAYER_TYPES.map((typeUrl) => [typeUrl, layered(mapOf(own, typeUrl), mapOf(shared, typeUrl))] as const);
     const isSame = before !== undefined && maps.every(([type, map]) => before.snapshot.resources.get(type) === map);
     const snapshot = isSame ? before.snapshot : { nodeId, resources: new Map(maps) };
-    this.#proxies.set(nodeId, { own, snapshot });
+    this.#proxies.set(nodeId, { workload, own, shared, snapshot });
     return snapshot;
+  }
+
+  #ownLayer(model: Model, workload: MeshWorkload, before: Proxy | undefined): Layer {
+    // What a workload calls by upstreams of its own changes while it does not.
+    if (before?.workload === workload && workload.upstreams.length === 0) return before.own;
+    return layerOf(this.#ownResources(model, workload), before?.own);
   }
 
   *#ownResources(model: Model, workload: MeshWorkload): Iterable<Resource> {
@@ -51,29 +58,30 @@ export class Translator {
       this.#own.set(workload, alone);
     }
     yield* alone;
+    const find = (id: ServicePortId): ServiceResources => {
+      const service = this.#service(model, id);
+      if (service === undefined) throw new Error(`the model has no service port ${id}`);
+      return service;
+    };
     for (const upstream of workload.upstreams) {
-      const service = this.#service(model, upstream.service);
+      const service = find(upstream.service);
       yield service.outboundListener(upstream);
-      yield* routeAndBackends(service, (id) => this.#service(model, id));
+      yield* routeAndBackends(service, find);
     }
   }
 
-  #scope(model: Model, scope: OutboundScope, layers: Map<OutboundScope, Layer>): Layer {
-    let layer = layers.get(scope);
-    if (layer === undefined) {
-      layer = layerOf(
-        scopeResources(scope, (id) => this.#service(model, id)),
-        this.#layers.get(scope),
-      );
-      layers.set(scope, layer);
-      this.#layers.set(scope, layer);
-    }
-    return layer;
+  #scopeLayer(model: Model, scope: OutboundScope, layers: Map<OutboundScope, Layer>): Layer {
+    const known = layers.get(scope);
+    if (known !== undefined) return known;
+    const made = scopeLayer(scope, (id) => this.#service(model, id), this.#scopes.get(scope));
+    layers.set(scope, made.layer);
+    this.#scopes.set(scope, made);
+    return made.layer;
   }
 
-  #service({ services, trustDomain }: Model, id: ServicePortId): ServiceResources {
+  #service({ services, trustDomain }: Model, id: ServicePortId): ServiceResources | undefined {
     const service = services.get(id);
-    if (service === undefined) throw new Error(`the model has no service port ${id}`);
+    if (service === undefined) return undefined;
     let resources = this.#services.get(service);
     if (resources === undefined) {
       resources = new ServiceResources(trustDomain, service, this.#encoder);
@@ -83,14 +91,19 @@ export class Translator {
   }
 }
 
+/** What a node's snapshot was made from. */
 interface Proxy {
+  readonly workload: MeshWorkload;
   readonly own: Layer;
+  readonly shared: Layer;
   readonly snapshot: ProxySnapshot;
 }
 
 function mapOf(layer: Layer, typeUrl: (typeof LAYER_TYPES)[number]): ReadonlyMap<string, Resource> {
-  return layer.get(typeUrl) ?? new Map();
+  return layer.get(typeUrl) ?? NONE;
 }
+
+const NONE: ReadonlyMap<string, Resource> = new Map();
 
 type MakeProxy = (workload: MeshWorkload, layers: Map<OutboundScope, Layer>) => ProxySnapshot;
 
