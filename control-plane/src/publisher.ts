@@ -6,8 +6,8 @@ import type { LastGood, SourceView } from "./last-good/source-view.ts";
 import type { Logger } from "./logger.ts";
 import { ModelBuilder } from "./model/build.ts";
 import type { Finding } from "./model/finding.ts";
-import { checkProxy } from "./snapshot/consistency.ts";
-import type { MeshSnapshot, NodeId, ProxySnapshot } from "./snapshot/snapshot.ts";
+import { type Refusal, SnapshotChecker } from "./snapshot/checked.ts";
+import type { MeshSnapshot, NodeId } from "./snapshot/snapshot.ts";
 import { Translator } from "./translate/translator.ts";
 
 export interface PublisherDeps {
@@ -24,6 +24,9 @@ export interface PublisherDeps {
   readonly counted: (outcome: "published" | "kept") => void;
 }
 
+/** An edit is never put off longer than this. */
+const MAX_REST_MS = 200;
+
 /**
  * Translates and publishes. Whatever goes wrong with a translation is logged, and the snapshot before stays: a mesh must not
  * fall with a bug of ours. What only one proxy gets is translated, and proved to be consistent, when it is asked for: what goes
@@ -32,18 +35,18 @@ export interface PublisherDeps {
 export class Publisher implements Disposable {
   readonly #deps: PublisherDeps;
   #resolved: ReadonlyMap<ObjectKey, SourceObject>;
-  readonly #builder = new ModelBuilder();
-  readonly #translator = new Translator();
-  readonly #checks: Checks;
+  #builder = new ModelBuilder();
+  #translator = new Translator();
+  readonly #checker = new SnapshotChecker((refusal) => this.#refused(refusal));
   #snapshot: MeshSnapshot = new Map();
   #findings: readonly Finding[] = [];
   #meshConfig: MeshConfig | undefined;
-  #scheduled: NodeJS.Immediate | undefined;
+  #scheduled: NodeJS.Timeout | undefined;
+  #restUntilMs = 0;
 
   constructor(deps: PublisherDeps) {
     this.#deps = deps;
     this.#resolved = new Map(deps.lastResolved.map((object) => [objectKey(objectRef(object.manifest)), object]));
-    this.#checks = new Checks(deps);
   }
 
   /** What was last published. */
@@ -61,12 +64,18 @@ export class Publisher implements Disposable {
     return this.#meshConfig;
   }
 
-  /** Something changed. What changes in one turn of the event loop makes one snapshot. */
+  /**
+   * Something changed. What changes in one turn of the event loop makes one snapshot; where changes keep coming, as in a
+   * rollout, half of the time is left for all else.
+   */
   schedule(): void {
-    this.#scheduled ??= setImmediate(() => {
-      this.#scheduled = undefined;
-      this.publish();
-    });
+    this.#scheduled ??= setTimeout(
+      () => {
+        this.#scheduled = undefined;
+        this.publish();
+      },
+      Math.max(0, this.#restUntilMs - performance.now()),
+    );
   }
 
   publish(): void {
@@ -82,7 +91,7 @@ export class Publisher implements Disposable {
         lastResolved: this.#resolved,
       });
       this.#findings = findings;
-      const snapshot = new CheckedSnapshot(this.#translator.translate(model), this.#checks);
+      const snapshot = this.#checker.check(this.#translator.translate(model));
       ads.publish(snapshot);
       this.#snapshot = snapshot;
       this.#meshConfig = meshConfig;
@@ -94,75 +103,32 @@ export class Publisher implements Disposable {
     } catch (error) {
       logger.error({ err: error }, "Kept the snapshot before: translation failed");
       counted("kept");
+      // Nothing is built on what was left halfway.
+      this.#builder = new ModelBuilder();
+      this.#translator = new Translator();
+    }
+    const endMs = performance.now();
+    this.#restUntilMs = endMs + Math.min(endMs - startMs, MAX_REST_MS);
+  }
+
+  #refused(refusal: Refusal): void {
+    const { logger, counted } = this.#deps;
+    counted("kept");
+    switch (refusal.kind) {
+      case "inconsistent":
+        // Envoy would wait for what is missing, or refuse requests.
+        logger.error(
+          { node_id: refusal.nodeId, inconsistencies: refusal.inconsistencies.slice(0, 10) },
+          "Kept the snapshot before: references dangle",
+        );
+        break;
+      case "failed":
+        logger.error({ node_id: refusal.nodeId, err: refusal.error }, "Kept the snapshot before: translation failed");
+        break;
     }
   }
 
   [Symbol.dispose](): void {
-    clearImmediate(this.#scheduled);
-  }
-}
-
-/** Whether what one proxy is to run is consistent: asked once of each proxy's snapshot, answered in the log where it is not. */
-class Checks {
-  readonly #deps: Pick<PublisherDeps, "logger" | "counted">;
-  readonly #known = new WeakMap<ProxySnapshot, boolean>();
-
-  constructor(deps: Pick<PublisherDeps, "logger" | "counted">) {
-    this.#deps = deps;
-  }
-
-  isFit(proxy: ProxySnapshot): boolean {
-    const known = this.#known.get(proxy);
-    if (known !== undefined) return known;
-    const inconsistencies = checkProxy(proxy);
-    if (inconsistencies.length > 0) {
-      // Envoy would wait for what is missing, or refuse requests.
-      const fields = { node_id: proxy.nodeId, inconsistencies: inconsistencies.slice(0, 10) };
-      this.#deps.logger.error(fields, "Kept the snapshot before: references dangle");
-      this.#deps.counted("kept");
-    }
-    this.#known.set(proxy, inconsistencies.length === 0);
-    return inconsistencies.length === 0;
-  }
-
-  failed(nodeId: NodeId, error: unknown): void {
-    this.#deps.logger.error({ node_id: nodeId, err: error }, "Kept the snapshot before: translation failed");
-    this.#deps.counted("kept");
-  }
-}
-
-/** Has no snapshot for a proxy for which there is none that is consistent. */
-class CheckedSnapshot implements MeshSnapshot {
-  readonly #snapshot: MeshSnapshot;
-  readonly #checks: Checks;
-  readonly #failed = new Set<NodeId>();
-
-  constructor(snapshot: MeshSnapshot, checks: Checks) {
-    this.#snapshot = snapshot;
-    this.#checks = checks;
-  }
-
-  get size(): number {
-    return this.#snapshot.size;
-  }
-
-  has(nodeId: NodeId): boolean {
-    return this.#snapshot.has(nodeId);
-  }
-
-  get(nodeId: NodeId): ProxySnapshot | undefined {
-    if (this.#failed.has(nodeId)) return undefined;
-    try {
-      const proxy = this.#snapshot.get(nodeId);
-      return proxy !== undefined && this.#checks.isFit(proxy) ? proxy : undefined;
-    } catch (error) {
-      this.#failed.add(nodeId);
-      this.#checks.failed(nodeId, error);
-      return undefined;
-    }
-  }
-
-  keys(): Iterable<NodeId> {
-    return this.#snapshot.keys();
+    clearTimeout(this.#scheduled);
   }
 }

@@ -79,7 +79,10 @@ export const layout: Layout = {
     { folder: "control-plane/src/readiness", pure: ["tracker.ts"] },
     { folder: "control-plane/src/model", pure: "all" },
     { folder: "control-plane/src/translate", pure: "all" },
-    { folder: "control-plane/src/snapshot", pure: ["consistency.ts", "decode.ts", "references.ts", "yaml.ts"] },
+    {
+      folder: "control-plane/src/snapshot",
+      pure: ["checked.ts", "consistency.ts", "decode.ts", "references.ts", "yaml.ts"],
+    },
     {
       folder: "control-plane/src/ads",
       pure: [
