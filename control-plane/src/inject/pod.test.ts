@@ -264,6 +264,11 @@ describe("injectPod", () => {
       annotated({ "hedgerow.dev/proxy-cpu": "1" }, { resources: { limits: { cpu: 1 } } }),
       ['metadata.annotations["hedgerow.dev/proxy-cpu"] must not be set beside spec.resources'],
     ],
+    [
+      "no room for one more annotation",
+      annotated({ a: "x".repeat(256 * 1024 - 1) }),
+      ["metadata.annotations must leave room for the sidecar's own: "],
+    ],
     ["no containers", { spec: {} }, ["spec.containers must be a list of containers"]],
     ["no pod", [], ["this is no pod"]],
     [

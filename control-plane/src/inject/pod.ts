@@ -28,6 +28,8 @@ export type Injection =
 const MIRROR_ANNOTATION = "kubernetes.io/config.mirror";
 /** execve(2) takes 128 KiB for a variable, its name included. */
 const MAX_VARIABLE_BYTES = 120_000;
+/** Of all annotations of an object, names included: the API server takes no more. */
+const MAX_ANNOTATION_BYTES = 256 * 1024;
 
 /**
  * Puts the sidecar into a pod, or into a pod template. The pod is whatever JSON or YAML held; it is not changed, and nothing is
@@ -76,17 +78,16 @@ export function injectPod(pod: unknown, context: InjectionContext): Injection {
     volumes: OUR_VOLUMES,
     replaced: Object.fromEntries(Object.keys(metrics.annotations).map((name) => [name, annotations[name] ?? null])),
   };
+  const before = fieldsOf(metadata["annotations"]);
+  const after = { ...before, ...metrics.annotations, [STATUS_ANNOTATION]: JSON.stringify(status) };
+  const spareBytes = MAX_ANNOTATION_BYTES - bytesOf(textsOf(before));
+  if (spareBytes >= 0 && bytesOf(textsOf(after)) > MAX_ANNOTATION_BYTES) {
+    const message = `must leave room for the sidecar's own: ${bytesOf(textsOf(after)) - MAX_ANNOTATION_BYTES} bytes fewer`;
+    return refuse([{ path: ["metadata", "annotations"], message }]);
+  }
   const patched: Fields = {
     ...original.pod,
-    metadata: {
-      ...metadata,
-      labels: { ...fieldsOf(metadata["labels"]), [MESH_LABEL]: "true" },
-      annotations: {
-        ...fieldsOf(metadata["annotations"]),
-        ...metrics.annotations,
-        [STATUS_ANNOTATION]: JSON.stringify(status),
-      },
-    },
+    metadata: { ...metadata, labels: { ...fieldsOf(metadata["labels"]), [MESH_LABEL]: "true" }, annotations: after },
     spec: {
       ...rewritten.spec,
       initContainers: [
@@ -131,4 +132,9 @@ function kept(wanted: readonly Fields[], present: readonly Fields[]): readonly u
       one,
     ),
   );
+}
+
+function bytesOf(annotations: Readonly<Record<string, string>>): number {
+  const encoder = new TextEncoder();
+  return Object.entries(annotations).reduce((sum, pair) => sum + encoder.encode(pair.join("")).length, 0);
 }

@@ -24,9 +24,9 @@ export type Verdict =
   | { readonly kind: "allow"; readonly warnings: readonly string[]; readonly patch?: readonly Fields[] }
   | { readonly kind: "deny"; readonly message: string; readonly warnings: readonly string[] };
 
-/** The API server cuts all warnings of a response at 4096 bytes. */
+/** The API server cuts a warning at 256 bytes, and all of a response at 4096. */
 const MAX_WARNINGS = 16;
-const MAX_WARNING_LENGTH = 500;
+const MAX_WARNING_LENGTH = 256;
 const MAX_UID_LENGTH = 256;
 const operations: readonly Operation[] = ["CREATE", "UPDATE", "DELETE", "CONNECT"];
 

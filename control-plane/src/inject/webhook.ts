@@ -6,6 +6,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
+import { type ObjectReview, refusalText } from "@hedgerow/manifest";
 import type { ListenAddress } from "../config.ts";
 import { messageOf } from "../errors.ts";
 import type { Logger } from "../logger.ts";
@@ -14,7 +15,7 @@ import type { InjectionContext } from "./context.ts";
 import { type PolicyEdit, policyEdit } from "./edit.ts";
 import { jsonPatch } from "./json-patch.ts";
 import { injectPod } from "./pod.ts";
-import { BodyBudget, Refused, readBody } from "./request-body.ts";
+import { BodyBudget, type BodyLimits, Refused, readBody } from "./request-body.ts";
 import { type AdmissionRequest, readReview, reviewAnswer, type Verdict } from "./review.ts";
 
 /** A certificate that is renewed while it is in use. */
@@ -30,16 +31,14 @@ export interface WebhookDeps {
   readonly identity: ServingIdentity;
   /** Asked for every pod: the roots change. */
   readonly injection: () => InjectionContext;
-  /** What `hedgerow validate` would say of an object. */
-  readonly validate: (object: unknown) => {
-    readonly problems: readonly string[];
-    readonly warnings: readonly string[];
-  };
+  /** What is to be said of a manifest: reviewObject, with what is in force beside it. */
+  readonly review: (object: unknown) => ObjectReview;
   /** Told every edit of a manifest, refused ones too, before it is answered. */
   readonly recordEdit: (edit: PolicyEdit) => void;
   readonly logger: Logger;
   /** Unix ms. Default: the clock. */
   readonly now?: () => number;
+  readonly limits?: BodyLimits;
 }
 
 export interface Webhook extends AsyncDisposable {
@@ -73,7 +72,7 @@ export async function startWebhook(deps: WebhookDeps): Promise<Webhook> {
     "Admission requests by webhook and outcome.",
     (["inject", "validate"] as const).flatMap((webhook) => outcomes.map((outcome) => ({ webhook, outcome }))),
   );
-  const budget = new BodyBudget();
+  const budget = new BodyBudget(deps.limits);
   const context = () => ({ ...deps.identity.secureContext(), minVersion: "TLSv1.3" as const });
   const server = createServer(
     {
@@ -159,14 +158,16 @@ function inject(request: AdmissionRequest, { injection, logger }: WebhookDeps): 
   }
 }
 
-function validate(request: AdmissionRequest, { validate: check, recordEdit, now = Date.now }: WebhookDeps): Answer {
-  const verdict = request.object === null ? { kind: "allow" as const, warnings: [] } : judge(check(request.object));
+function validate(request: AdmissionRequest, { review, recordEdit, now = Date.now }: WebhookDeps): Answer {
+  const verdict = request.object === null ? { kind: "allow" as const, warnings: [] } : judge(review(request.object));
   recordEdit(policyEdit(request, verdict, now()));
   return { verdict, outcome: verdict.kind === "allow" ? "allowed" : "refused" };
 }
 
-function judge({ problems, warnings }: ReturnType<WebhookDeps["validate"]>): Verdict {
-  return problems.length === 0 ? { kind: "allow", warnings } : { kind: "deny", message: problems.join("; "), warnings };
+function judge({ problems, warnings }: ObjectReview): Verdict {
+  return problems.length === 0
+    ? { kind: "allow", warnings }
+    : { kind: "deny", message: refusalText(problems), warnings };
 }
 
 function pathOf({ url }: IncomingMessage): Path | undefined {
