@@ -1,20 +1,16 @@
 // A real API server, and ways to lose it.
-import { execFile } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
 import { connect, createServer, type Socket } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { pino } from "pino";
+import { startApiServer as startServer } from "../../scripts/testing/api-server.js";
 import { readAccess } from "../src/kubernetes/access.ts";
 import { KubernetesClient } from "../src/kubernetes/client.ts";
 import type { KubernetesAccess } from "../src/kubernetes/kubeconfig.ts";
 
-const scripts = join(import.meta.dirname, "../../e2e/cluster");
-const run = promisify(execFile);
-
 export interface TestApiServer extends AsyncDisposable {
   readonly kubeconfig: string;
+  /** Path of the Gateway API's standard CRDs, as one manifest. */
+  readonly gatewayCrds: string;
   readonly access: KubernetesAccess;
   /** As an administrator. */
   readonly client: KubernetesClient;
@@ -24,35 +20,31 @@ export interface TestApiServer extends AsyncDisposable {
 
 /** etcd, API server and controllers, without a node; in about eight seconds. */
 export async function startApiServer(): Promise<TestApiServer> {
-  const directory = mkdtempSync(join(tmpdir(), "hedgerow-api-"));
-  const { stdout } = await run(join(scripts, "up.sh"), [directory]);
-  const kubeconfig = stdout.trim();
+  const server = await startServer();
+  const { kubeconfig, gatewayCrds } = server;
   const access = await readAccess(kubeconfig);
   const client = new KubernetesClient(access, { logger: pino({ enabled: false }) });
   return {
     kubeconfig,
+    gatewayCrds,
     access,
     client,
-    kubectl: async (args, stdin = "") => {
-      const call = run("kubectl", [...args], { env: { ...process.env, KUBECONFIG: kubeconfig, HOME: directory } });
-      call.child.stdin?.end(stdin);
-      return (await call).stdout;
+    kubectl: async (args, stdin) => {
+      const { code, stdout, stderr } = await server.kubectl(args, stdin);
+      if (code !== 0) throw new Error(`kubectl ${args.join(" ")}: ${stderr}`);
+      return stdout;
     },
     async [Symbol.asyncDispose]() {
       client[Symbol.dispose]();
-      await run(join(scripts, "down.sh"), [directory]);
-      rmSync(directory, { recursive: true, force: true });
+      await server[Symbol.asyncDispose]();
     },
   };
 }
 
 /** CustomResourceDefinitions of Hedgerow and of the Gateway API, and those of a kind only once the API server serves it. */
-export async function installKinds({ kubectl }: TestApiServer): Promise<void> {
-  const script = `const { gatewayCrds } = await import(${JSON.stringify(join(scripts, "../src/cluster/gateway-api.ts"))});
-    process.stdout.write(await gatewayCrds());`;
-  const { stdout: gateway } = await run(process.execPath, ["--input-type=module", "-e", script]);
-  await kubectl(["apply", "--server-side", "-k", join(scripts, "../../manifests/crds")]);
-  await kubectl(["apply", "--server-side", "-f", gateway]);
+export async function installKinds({ kubectl, gatewayCrds }: TestApiServer): Promise<void> {
+  await kubectl(["apply", "--server-side", "-k", join(import.meta.dirname, "../../manifests/crds")]);
+  await kubectl(["apply", "--server-side", "-f", gatewayCrds]);
   await kubectl(["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"]);
 }
 
