@@ -9,6 +9,7 @@ import { TestEnvoy } from "./envoy.ts";
 import { identityOf } from "./identity.ts";
 import { TRUST_DOMAIN } from "./mesh.ts";
 import { type HttpAnswer, TestNetwork, type TestPod } from "./network.ts";
+import { until } from "./until.ts";
 
 const SERVER = "10.77.0.2";
 const CALLER = "10.77.0.3";
@@ -245,6 +246,31 @@ describe("strict", () => {
       for (const port of [6379, 8080, 8443])
         expect((await outsider.tcp(`${SERVER}:${port}`, { serverName, send: "x\n" })).received).toBe("");
     expect(seen(await caller.http("http://10.96.0.1/")).connections).toBe(before);
+  });
+
+  test("connections stand in the log: those that were refused, and why, and those that were not", async () => {
+    const lineOf = (nodeId: string, what: string, fields: Readonly<Record<string, unknown>>) =>
+      until(what, () =>
+        envoys
+          .get(nodeId)
+          ?.accessLog()
+          .find((line) => Object.entries(fields).every(([name, value]) => line[name] === value)),
+      );
+    const source = expect.stringMatching(`^${OUTSIDER}:`);
+    await outsider.tcp(`${SERVER}:6380`, { send: "plain\n" });
+    const plain = await lineOf("models/server", "plain text", { destination: `${SERVER}:6380`, flags: "NR" });
+    expect(plain).toMatchObject({ direction: "inbound", protocol: "TCP", source });
+    await caller.tcp("10.96.0.6:3307");
+    const refused = await lineOf("models/server", "the handshake", {
+      destination: `${SERVER}:3307`,
+      server_name: "closed.models.mesh.hedgerow.internal",
+    });
+    expect(refused).toMatchObject({ failure: expect.stringContaining("SAN"), source: expect.stringContaining(CALLER) });
+    await caller.tcp("10.96.0.10:6380", { send: "ping", length: 4 });
+    const sent = await lineOf("models/server", "the bytes", { destination: `${SERVER}:6380`, bytes_received: 4 });
+    expect(sent).toMatchObject({ peer: `spiffe://${TRUST_DOMAIN}/ns/branch/sa/teller`, cluster: "inbound/6380" });
+    const out = await lineOf("branch/caller", "the call", { destination: "10.96.0.10:6380", bytes_sent: 4 });
+    expect(out).toMatchObject({ direction: "outbound", upstream: `${SERVER}:6380` });
   });
 
   test("what is outside the mesh can be called", async () => {
