@@ -1,5 +1,6 @@
 import { Command, Option } from "commander";
 import { addCertificate } from "./commands/certificate.ts";
+import { addCheck } from "./commands/check.ts";
 import { examples } from "./commands/examples.ts";
 import { addProxies } from "./commands/proxies.ts";
 import { addStatus } from "./commands/status.ts";
@@ -14,8 +15,8 @@ import { cliVersion } from "./version.ts";
 /** Prose is hard to read in longer lines. */
 const MAX_HELP_COLUMNS = 100;
 const CONNECTION = "The control plane:";
-/** Work on a person's files alone. */
-const offlineCommands = new Set(["validate", "translate"]);
+/** Ask no control plane: they work on a person's files, or by kubectl. */
+const offlineCommands = new Set(["validate", "translate", "check"]);
 
 const lesson = `
 Examples:
@@ -88,6 +89,7 @@ export function createProgram(session: Session): Command {
   addTranslate(program, session);
   program.commandsGroup("The running mesh:");
   addStatus(program, session);
+  addCheck(program, session);
   addProxies(program, session);
   addVersion(program, session);
   program.commandsGroup("Identities:");

@@ -129,6 +129,16 @@ ${workload}`;
   });
 });
 
+describe("hedgerow check", () => {
+  it("says that it needs kubectl where there is none", async () => {
+    expect(await runHere(["check"], { env: { PATH: "/nowhere" } })).toEqual({
+      code: 2,
+      stdout: "",
+      stderr: "hedgerow: there is no kubectl on the PATH: this command reaches the cluster by it\n",
+    });
+  });
+});
+
 describe("hedgerow translate", () => {
   const translate = (...args: string[]) => runHere(["translate", "-f", "-", "--proxy", ...args], { stdin: workload });
 

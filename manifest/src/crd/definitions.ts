@@ -92,7 +92,8 @@ const printerColumns = [
     name: "Why",
     type: "string",
     description: "What keeps it from being in effect",
-    jsonPath: '.status.conditions[?(@.type=="Programmed")].message',
+    // Of what is well only Programmed has words: how many proxies run it.
+    jsonPath: '.status.conditions[?(@.message!="")].message',
     priority: 1,
   },
   { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp" },

@@ -176,6 +176,10 @@ export const layout: Layout = {
     { folder: "predictor/src/encode", pure: "all" },
     { folder: "predictor/src/service", pure: ["byte-budget.ts"] },
     { folder: "predictor/src", pure: ["index.ts"] },
+
+    { folder: "cli/src/screen", pure: ["count.ts"] },
+    // What kubectl saw in, what is to be said of it out.
+    { folder: "cli/src/check", pure: "all" },
   ],
   // Of jose only what answers at once passes: the rest is asynchronous.
   purePackages: ["@bufbuild/protobuf", "jose", "node-forge", "yaml", "zod"],
