@@ -38,13 +38,15 @@ export interface ControlPlaneOptions {
 
 const DEFAULT_SVID_LIFETIME_MS = 24 * 3_600_000;
 
-/** What `hedgerow status` shows where no MeshConfig is written. */
-const noMeshConfig = (consequence: string) => ({
+/** What `hedgerow status` shows that is no manifest's fault. */
+const meshProblem = (code: string, message: string) => ({
   position: { file: ".", line: 0, column: 0 },
   field: "",
-  code: "missing_mesh_config",
-  message: `no MeshConfig is written: ${consequence}`,
+  code,
+  message,
 });
+const noMeshConfig = (consequence: string) =>
+  meshProblem("missing_mesh_config", `no MeshConfig is written: ${consequence}`);
 
 /**
  * A running control plane. Before the first MeshConfig names the trust domain only the admin socket and the metrics are
@@ -246,6 +248,8 @@ export class ControlPlane implements AsyncDisposable {
   }
 
   #meshProblems() {
+    if (!this.#hasView)
+      return [meshProblem("source_unread", "the API server has not been read yet: nothing is served")];
     if (this.#serving === undefined && this.#meshConfig() !== undefined) return [];
     if (this.#serving === undefined) return [noMeshConfig("nothing is served until one names the trust domain")];
     return this.#meshConfig() === undefined ? [noMeshConfig("what the last one said stays in force")] : [];

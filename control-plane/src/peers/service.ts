@@ -1,22 +1,24 @@
 // PeerService (hedgerow.peer.v1): what this replica tells the others.
-import type { MessageInitShape } from "@bufbuild/protobuf";
+import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { type ServerWritableStream, status } from "@grpc/grpc-js";
-import { grpcService } from "@hedgerow/proto";
+import { EncodedMessage, grpcService } from "@hedgerow/proto";
 import {
   PeerService as PeerServiceSchema,
   type WatchProxiesRequest,
-  type WatchProxiesResponseSchema,
+  WatchProxiesResponseSchema,
 } from "@hedgerow/proto/hedgerow/peer/v1/peer";
 import { peerOfCall } from "../ca/call-peer.ts";
 import { whenExpired } from "../ca/expiry.ts";
 import type { Logger } from "../logger.ts";
 
 type Response = MessageInitShape<typeof WatchProxiesResponseSchema>;
-type Call = ServerWritableStream<WatchProxiesRequest, Response>;
+type Call = ServerWritableStream<WatchProxiesRequest, Response | EncodedMessage>;
 
 const INTERVAL_MS = 250;
 /** Making and sending reports takes at most one part in this many of our time. */
 const SHARE = 20;
+/** To each replica: a large mesh is told less often. */
+const BYTES_PER_MS = 2_000;
 /** Replicas come and go in a rolling update; more calls than these are no replicas. */
 const MAX_CALLS = 32;
 
@@ -100,7 +102,9 @@ export class PeerService implements Disposable {
     const owed = [...this.#calls].filter(([, { isOwed, isWriting }]) => isOwed && !isWriting);
     if (owed.length === 0) return;
     const startMs = performance.now();
-    const report = this.#deps.report();
+    const report = new EncodedMessage(
+      toBinary(WatchProxiesResponseSchema, create(WatchProxiesResponseSchema, this.#deps.report())),
+    );
     for (const [call, entry] of owed) {
       entry.isOwed = false;
       entry.isWriting = true;
@@ -110,7 +114,7 @@ export class PeerService implements Disposable {
       });
     }
     const tookMs = performance.now() - startMs;
-    this.#restUntilMs = performance.now() + Math.max(INTERVAL_MS, tookMs * SHARE);
+    this.#restUntilMs = performance.now() + Math.max(INTERVAL_MS, tookMs * SHARE, report.bytes.length / BYTES_PER_MS);
   }
 
   /** Ends every call with UNAVAILABLE. */
