@@ -14,7 +14,8 @@ function addressOf(pod: number): string {
   return `10.${128 + (pod >> 16)}.${(pod >> 8) & 255}.${pod & 255}`;
 }
 
-export function podOf(service: number, index: number): unknown {
+/** A pod as an operator writes it; `meshed`: as the injector leaves it, in what a control plane reads of it. */
+export function podOf(service: number, index: number, meshed: boolean): unknown {
   const container = (name: string) => ({
     name,
     image: `registry.example/${name}:1`,
@@ -26,13 +27,17 @@ export function podOf(service: number, index: number): unknown {
     kind: "Pod",
     metadata: {
       name: `svc-${service}-5d8f9c7b6-${index}`,
-      labels: { app: `svc-${service}`, "hedgerow.dev/mesh": "true", "pod-template-hash": "5d8f9c7b6" },
-      annotations: { "prometheus.io/scrape": "true", "prometheus.io/port": "15020" },
+      labels: {
+        app: `svc-${service}`,
+        ...(meshed ? { "hedgerow.dev/mesh": "true" } : {}),
+        "pod-template-hash": "5d8f9c7b6",
+      },
+      annotations: { "prometheus.io/scrape": "true", "prometheus.io/port": "9090" },
     },
     spec: {
       nodeName: `node-${index}`,
       terminationGracePeriodSeconds: 30,
-      initContainers: [{ ...container("hedgerow-proxy"), restartPolicy: "Always" }],
+      initContainers: meshed ? [{ ...container("hedgerow-proxy"), restartPolicy: "Always" }] : [],
       containers: [{ ...container("app"), ports: [{ name: "grpc", containerPort: 8080 }] }],
     },
   };
@@ -64,7 +69,7 @@ export async function populate(
     const endpoints = [];
     for (let index = 0; index < podsPerService; index++) {
       const podIP = addressOf(service * podsPerService + index);
-      const pod = (await api.call("POST", `${base}/pods`, podOf(service, index))) as {
+      const pod = (await api.call("POST", `${base}/pods`, podOf(service, index, true))) as {
         metadata: { name: string; uid: string };
       };
       const conditions = [{ type: "Ready", status: "True" }];
