@@ -11,12 +11,15 @@ import { promisify } from "node:util";
 const run = promisify(execFile);
 const server = `
   import { startApiServer, gatewayCrds } from ${JSON.stringify(fileURLToPath(new URL("../../e2e/src/index.ts", import.meta.url)))};
-  import { once } from "node:events";
+  import { createInterface } from "node:readline";
   const gateway = await gatewayCrds();
   await using api = await startApiServer({ directory: process.argv[1] });
   console.log(JSON.stringify({ kubeconfig: api.kubeconfig, gatewayCrds: gateway }));
-  process.stdin.resume();
-  await once(process.stdin, "close");
+  for await (const line of createInterface({ input: process.stdin })) {
+    const [component, action] = line.split(" ");
+    await api[component][action]();
+    console.log(line);
+  }
 `;
 
 export async function startApiServer() {
@@ -25,14 +28,22 @@ export async function startApiServer() {
     stdio: ["pipe", "pipe", "inherit"],
   });
   const lines = createInterface({ input: child.stdout });
-  const [line] = await Promise.race([once(lines, "line"), once(child, "exit").then(() => [])]);
+  const ended = once(child, "exit").then(() => []);
+  const nextLine = () => Promise.race([once(lines, "line"), ended]);
+  const [line] = await nextLine();
   if (line === undefined) throw new Error("the API server did not start: npm run test:kubernetes builds what it needs");
   const { kubeconfig, gatewayCrds } = JSON.parse(line);
   const env = { PATH: process.env.PATH, HOME: directory, KUBECONFIG: kubeconfig };
   return {
     kubeconfig,
     gatewayCrds,
+    directory,
     env,
+    async component(name, action) {
+      const done = nextLine();
+      child.stdin.write(`${name} ${action}\n`);
+      if ((await done)[0] === undefined) throw new Error(`cannot ${action} ${name}`);
+    },
     async kubectl(args, stdin = "") {
       const running = run("kubectl", args, { env, maxBuffer: 64 * 1024 * 1024 });
       running.child.stdin.end(stdin);

@@ -138,6 +138,7 @@ export class ListWatch<T> implements AsyncDisposable {
           this.#notFound = 0;
           this.#isSynced = true;
           this.#state = "following";
+          this.#found();
           onEvent({ kind: "synced" });
           return;
         }
@@ -201,6 +202,10 @@ export class ListWatch<T> implements AsyncDisposable {
     }
     this.#failures = 0;
     this.#silences = 0;
+    this.#found();
+  }
+
+  #found(): void {
     if (this.#isLost) this.#logger.info("Follows the API server again");
     this.#isLost = false;
   }
@@ -224,7 +229,10 @@ export class ListWatch<T> implements AsyncDisposable {
     this.#failures += 1;
     if (this.#state === "following") this.#state = "retrying";
     if (error.status === 404 && (await this.#isGone())) return this.#absent();
-    if (this.#mustList(error)) this.#resourceVersion = undefined;
+    if (this.#mustList(error)) {
+      this.#logger.debug({ status: error.status, reason: error.reason }, "Lists the resource anew");
+      this.#resourceVersion = undefined;
+    }
     // One drop is nothing to talk about: watches end all the time.
     if (this.#failures >= 2 && !this.#isLost && this.#state !== "absent") {
       this.#isLost = true;
