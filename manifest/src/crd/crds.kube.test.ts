@@ -71,6 +71,52 @@ describe("an example", () => {
   });
 });
 
+test("kubectl get says whether an object is in effect, and what keeps it from being so", async () => {
+  const policy = {
+    apiVersion: "hedgerow.dev/v1alpha1",
+    kind: "AccessPolicy",
+    metadata: { name: "shown", namespace: "models" },
+    spec: { targetRefs: [{ kind: "Service", name: "digits" }], allow: [] },
+  };
+  const condition = (type: string, status: string, message: string) => ({
+    type,
+    status,
+    message,
+    reason: "Because",
+    observedGeneration: 1,
+    lastTransitionTime: "2026-11-24T10:00:00Z",
+  });
+  const status = {
+    observedGeneration: 1,
+    effective: "partly",
+    conditions: [
+      condition("Accepted", "True", ""),
+      condition("ResolvedRefs", "True", ""),
+      condition("Conflicted", "False", ""),
+      condition("Programmed", "False", "1 of 2 proxies; fraud/api has not acknowledged yet"),
+    ],
+    proxies: { total: 2, programmed: 1, summary: "1/2" },
+    laggards: [{ nodeId: "fraud/api", reason: "Pending", message: "has not acknowledged yet" }],
+  };
+  const shown = async () => {
+    const table = await kubectl(["get", "hedgerow", "-n", "models", "-o", "wide"]);
+    return table.replace(/ {2,}/g, "|").trimEnd().split("\n");
+  };
+  await kubectl(["create", "-f", "-"], JSON.stringify(policy));
+  await kubectl(["apply", "--server-side", "--subresource=status", "-f", "-"], JSON.stringify({ ...policy, status }));
+  expect(await shown()).toEqual([
+    "NAME|EFFECTIVE|PROXIES|WHY|AGE",
+    expect.stringMatching(
+      /^accesspolicy\.hedgerow\.dev\/shown\|partly\|1\/2\|1 of 2 proxies; fraud\/api has not acknowledged yet\|\d+s$/,
+    ),
+  ]);
+  const unresolved = status.conditions.with(1, condition("ResolvedRefs", "False", "service models/digits not found"));
+  const worse = { ...policy, status: { ...status, conditions: unresolved } };
+  await kubectl(["apply", "--server-side", "--subresource=status", "-f", "-"], JSON.stringify(worse));
+  expect((await shown())[1]).toContain("|service models/digits not found|");
+  await kubectl(["delete", "accesspolicy", "shown", "-n", "models"]);
+});
+
 describe("an invalid example", () => {
   test("is refused, or left to the webhook, as is written down", async () => {
     const files = readdirSync(invalid).filter((name) => name.endsWith(".yaml"));
