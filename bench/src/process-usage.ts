@@ -31,7 +31,8 @@ function statusOf(pid: number): ProcessStatus | undefined {
   }
 }
 
-function rssOf(pid: number): number {
+/** Resident memory of one process, without those that it started, bytes; 0 where there is none. */
+export function rssOf(pid: number): number {
   try {
     const kibibytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
     return Number(kibibytes ?? 0) * 1024;

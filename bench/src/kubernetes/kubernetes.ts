@@ -6,7 +6,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import { Api, gatewayCrds, startApiServer, until } from "@hedgerow/e2e";
 import type { Bench } from "../bench.ts";
-import { usageOfTree } from "../process-usage.ts";
+import { rssOf, usageOfTree } from "../process-usage.ts";
 import { summarize } from "../quantiles.ts";
 import { type Started, startControlPlane } from "./control-plane.ts";
 import { weightsInForce } from "./envoy-admin.ts";
@@ -114,7 +114,7 @@ export const kubernetes: Bench = {
     };
     log("a sidecar with every service");
     await until("the route in Envoy", waitMs, () => inForce(1, 1), { everyMs: 50, signal });
-    const agentMb = usageOfTree(sidecar.part.pid ?? 0).rssBytes / 2 ** 20;
+    const agentMb = rssOf(sidecar.part.pid ?? 0) / 2 ** 20;
 
     const edits = quick ? 10 : 50;
     log(`${edits} weights`);
