@@ -102,7 +102,7 @@ function servicePort(
 }
 
 /** The pod of the mesh behind an endpoint. One of another namespace than the Service's does not count: anybody can write it down. */
-export function meshPodOf(
+function meshPodOf(
   { pod: nodeId }: ClusterEndpoint,
   namespace: string,
   pods: ReadonlyMap<NodeId, MeshPod>,
