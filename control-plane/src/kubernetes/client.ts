@@ -15,7 +15,7 @@ const defaultMaxBytes = 4 * 1024 * 1024;
 /** How often a server that is busy is asked again, whatever the time that is left. */
 const maxAttempts = 10;
 /** Field manager of everything that we write. */
-export const fieldManager = "hedgerow-control-plane";
+const fieldManager = "hedgerow-control-plane";
 
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 

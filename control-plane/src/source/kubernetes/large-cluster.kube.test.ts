@@ -1,6 +1,6 @@
 // 5,000 pods and 1,000 Services on a real API server.
 import { execFile } from "node:child_process";
-import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { pino } from "pino";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -67,7 +67,7 @@ test.each([
 });
 
 test("the first view is cheap", async () => {
-  const script = join(import.meta.dirname, "../../../test/source-cost.ts");
+  const script = fileURLToPath(import.meta.resolve("../../../test/source-cost.ts"));
   const { stdout } = await promisify(execFile)(process.execPath, [script, api.kubeconfig]);
   const cost = JSON.parse(stdout) as { readonly cpuSeconds: number; readonly rssMbAboveIdle: number };
   console.log("first view:", stdout.trim());

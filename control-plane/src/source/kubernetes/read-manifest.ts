@@ -5,7 +5,7 @@ import type { ManifestRecord } from "./manifest-part.ts";
 /** The kinds that are read as manifests: with the checks and the words of files. */
 export type CheckedKind = Exclude<Manifest["kind"], "Service">;
 
-export const apiVersions: Readonly<Record<CheckedKind, string>> = {
+const apiVersions: Readonly<Record<CheckedKind, string>> = {
   MeshConfig: "hedgerow.dev/v1alpha1",
   Workload: "hedgerow.dev/v1alpha1",
   AccessPolicy: "hedgerow.dev/v1alpha1",
