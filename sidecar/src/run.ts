@@ -1,4 +1,3 @@
-import { flushCompileCache } from "node:module";
 import { runAgent } from "./agent.ts";
 import { parseConfig } from "./config.ts";
 import { messageOf, SidecarError } from "./errors.ts";
@@ -15,8 +14,6 @@ export async function run(): Promise<void> {
     process.exitCode = 2;
     return;
   }
-  // At once, not at the end of the process: an agent may be killed.
-  flushCompileCache();
   const logger = createLogger(config.value.logLevel);
   const stopping = new AbortController();
   for (const name of ["SIGTERM", "SIGINT"] as const) {

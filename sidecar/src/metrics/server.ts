@@ -4,12 +4,11 @@ import { messageOf } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import type { Prober } from "../probes/prober.ts";
 import type { Readiness } from "../ready/readiness.ts";
+import { fetchAppPage } from "./app-page.ts";
 import { mergePages } from "./merge.ts";
 
-const APP_TIMEOUT_MS = 2_000;
 /** More than a page takes. Without a byte read or written for this long, twice at most, a connection ends. */
 const IDLE_MS = 3_000;
-const MAX_APP_BYTES = 8 * 1024 * 1024;
 
 /** The kubelet's name for itself, which applications may know; nothing longer or odder is passed on. */
 const USER_AGENT = /^kube-(?:probe|lifecycle)\/[\w.+-]{1,40}$/;
@@ -116,7 +115,7 @@ export class MetricsServer {
   async #compose(): Promise<Buffer> {
     const [envoy, app] = await Promise.all([
       this.#optional("envoy", this.#envoyPage),
-      this.#optional("application", async () => await this.#appPage()),
+      this.#optional("application", async () => (this.#appUrl === undefined ? "" : await fetchAppPage(this.#appUrl))),
     ]);
     const { text, dropped } = mergePages([this.#agentPage(), envoy, app]);
     if (dropped.length > 0) this.#logger.debug({ families: dropped }, "Dropped metric families of the same name");
@@ -131,20 +130,6 @@ export class MetricsServer {
       this.#logger.debug({ source, error: messageOf(error) }, "Source of metrics does not answer");
       return "";
     }
-  }
-
-  async #appPage(): Promise<string> {
-    if (this.#appUrl === undefined) return "";
-    const answered = await fetch(this.#appUrl, { signal: AbortSignal.timeout(APP_TIMEOUT_MS) });
-    if (!answered.ok || answered.body === null) throw new Error(`answers ${answered.status}`);
-    const chunks: Uint8Array[] = [];
-    let bytes = 0;
-    for await (const chunk of answered.body as AsyncIterable<Uint8Array>) {
-      bytes += chunk.length;
-      if (bytes > MAX_APP_BYTES) throw new Error(`page is over ${MAX_APP_BYTES} bytes`);
-      chunks.push(chunk);
-    }
-    return Buffer.concat(chunks).toString("utf8");
   }
 }
 

@@ -1,6 +1,7 @@
 import { messageOf } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import { open, target } from "./dial.ts";
+import { grpcHealth, isServing } from "./grpc-health.ts";
 import { httpGet } from "./http-get.ts";
 import type { Probe } from "./settings.ts";
 
@@ -74,8 +75,6 @@ export class Prober {
         return { kind: "status", statusCode: 200, words: "application accepts connections" };
       }
       case "grpc": {
-        // Few applications are asked so: those of the others need not hold the module.
-        const { grpcHealth, isServing } = await import("./grpc-health.ts");
         const status = await grpcHealth(handler, options);
         return {
           kind: "status",
