@@ -2,6 +2,7 @@ import { Command, Option } from "commander";
 import { addCertificate } from "./commands/certificate.ts";
 import { addCheck } from "./commands/check.ts";
 import { examples } from "./commands/examples.ts";
+import { addInject } from "./commands/inject.ts";
 import { addProxies } from "./commands/proxies.ts";
 import { addStatus } from "./commands/status.ts";
 import { addToken } from "./commands/token.ts";
@@ -16,7 +17,7 @@ import { cliVersion } from "./version.ts";
 const MAX_HELP_COLUMNS = 100;
 const CONNECTION = "The control plane:";
 /** Ask no control plane: they work on a person's files, or by kubectl. */
-const offlineCommands = new Set(["validate", "translate", "check"]);
+const offlineCommands = new Set(["validate", "translate", "inject", "check"]);
 
 const lesson = `
 Examples:
@@ -87,6 +88,7 @@ export function createProgram(session: Session): Command {
   program.commandsGroup("Manifests:");
   addValidate(program, session);
   addTranslate(program, session);
+  addInject(program, session);
   program.commandsGroup("The running mesh:");
   addStatus(program, session);
   addCheck(program, session);

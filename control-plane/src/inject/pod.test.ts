@@ -327,7 +327,7 @@ describe("injectPod", () => {
   it("warns of what is legal and perhaps not meant", () => {
     const result = inject(
       annotated(
-        { "hedgerow.dev/outbound-port": "1" },
+        { "hedgerow.dev/outbound-port": "1", "hedgerow.dev/exclude-outbound-ip-ranges": "fd00::/8" },
         {
           terminationGracePeriodSeconds: 2,
           dnsPolicy: "None",
@@ -339,6 +339,7 @@ describe("injectPod", () => {
       warnings: [
         expect.stringContaining("spec.containers[0].livenessProbe names a port that its container does not declare"),
         expect.stringContaining("unknown annotation hedgerow.dev/outbound-port"),
+        "range fd00::/8 changes nothing: only IPv4 is captured",
         expect.stringContaining("spec.terminationGracePeriodSeconds 2 is shorter than the proxy's drain of 5 s"),
         expect.stringContaining("spec.dnsPolicy is None"),
       ],
@@ -456,7 +457,7 @@ describe("injectPod, with anything at all", () => {
   ];
   const anything = fc.letrec((tie) => ({
     value: fc.oneof(
-      { maxDepth: 7, depthSize: "large" },
+      { maxDepth: 6 },
       fc.constantFrom(null, true, 0, 8080, -1, "", "app", "hedgerow-proxy", '{"revision":"default","version":"0.1.0"}'),
       fc.dictionary(fc.constantFrom(...names), tie("value"), { maxKeys: 6 }),
       fc.array(tie("value"), { maxLength: 3 }),
@@ -487,9 +488,9 @@ describe("injectPod, with anything at all", () => {
         const again = inject(made);
         expect([again.kind, again.kind === "patch" ? again.operations : []]).toEqual([result.kind, []]);
       }),
-      { numRuns: 3000 },
+      { numRuns: 500 },
     );
-    expect(patches).toBeGreaterThan(100);
+    expect(patches).toBeGreaterThan(20);
   });
 
   it("does not lose its way in depths", () => {

@@ -27,6 +27,8 @@ const hookKinds = [
 ] as const;
 /** More than one of these, and the API server refuses the probe. */
 const handlers = ["exec", "httpGet", "tcpSocket", "grpc", "sleep"];
+/** What the API server calls containers by. */
+const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 /** Kubernetes' own default. */
 const DEFAULT_TIMEOUT_SECONDS = 1;
 /** Bounds of what the agent takes. */
@@ -51,7 +53,7 @@ export function rewriteProbes(container: unknown, path: FieldPath): Rewritten {
   const unresolved: FieldPath[] = [];
   if (!isFields(container)) return { container, probes, problems, unresolved };
   const name = container["name"];
-  if (typeof name !== "string") return { container, probes, problems, unresolved };
+  if (typeof name !== "string" || !DNS_LABEL.test(name)) return { container, probes, problems, unresolved };
 
   const rewrite = (owner: Fields, ownerPath: FieldPath, field: string, kind: string, isHook: boolean): Fields => {
     const probe = owner[field];

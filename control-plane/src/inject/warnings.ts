@@ -21,6 +21,9 @@ export function warningsOf(pod: {
   for (const name of Object.keys(annotations))
     if (name.startsWith("hedgerow.dev/") && name !== STATUS_ANNOTATION && !settingNames.includes(name))
       warnings.push(`unknown annotation ${name}; known: ${settingNames.join(", ")}`);
+  const { outboundIpRanges, excludeOutboundIpRanges } = settings.capture;
+  const ipv6 = [...outboundIpRanges, ...excludeOutboundIpRanges].find((range) => range.includes(":"));
+  if (ipv6 !== undefined) warnings.push(`range ${ipv6} changes nothing: only IPv4 is captured`);
   const graceSeconds = spec["terminationGracePeriodSeconds"] ?? DEFAULT_GRACE_SECONDS;
   if (typeof graceSeconds === "number" && graceSeconds * 1_000 < settings.drainMs)
     warnings.push(
