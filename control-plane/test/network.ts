@@ -2,11 +2,13 @@
 import { type ChildProcess, execFile, execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
 const capture = join(import.meta.dirname, "../../sidecar/src/capture/main.ts");
-const programs = join(import.meta.dirname, "pod");
+const server = fileURLToPath(new URL("./pod/serve.mjs", import.meta.url));
+const client = fileURLToPath(new URL("./pod/call.mjs", import.meta.url));
 
 function ip(...words: readonly string[]): void {
   execFileSync("ip", words);
@@ -89,10 +91,10 @@ export class TestPod implements AsyncDisposable {
     ports: Readonly<Record<number, "http" | "h2c" | "echo" | "greeter" | "tls">>,
     name: string,
   ): Promise<void> {
-    const words = [process.execPath, join(programs, "serve.mjs"), name, JSON.stringify(ports)];
-    const server = spawn("ip", ["netns", "exec", this.#namespace, ...words], { stdio: ["ignore", "pipe", "inherit"] });
-    this.#servers.push(server);
-    await once(server.stdout, "data");
+    const words = [process.execPath, server, name, JSON.stringify(ports)];
+    const served = spawn("ip", ["netns", "exec", this.#namespace, ...words], { stdio: ["ignore", "pipe", "inherit"] });
+    this.#servers.push(served);
+    await once(served.stdout, "data");
   }
 
   async http(url: string, options: { readonly http2?: boolean; readonly times?: number } = {}): Promise<HttpAnswer[]> {
@@ -108,15 +110,15 @@ export class TestPod implements AsyncDisposable {
   }
 
   async #call(kind: string, target: string, options: object): Promise<string> {
-    const words = [process.execPath, join(programs, "call.mjs"), kind, target, JSON.stringify(options)];
+    const words = [process.execPath, client, kind, target, JSON.stringify(options)];
     const { stdout } = await run("ip", ["netns", "exec", this.#namespace, ...words]);
     return stdout;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const server of this.#servers) {
-      server.kill("SIGKILL");
-      if (server.exitCode === null && server.signalCode === null) await once(server, "exit");
+    for (const served of this.#servers) {
+      served.kill("SIGKILL");
+      if (served.exitCode === null && served.signalCode === null) await once(served, "exit");
     }
     spawnSync("ip", ["netns", "delete", this.#namespace]);
   }

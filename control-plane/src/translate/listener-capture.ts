@@ -13,7 +13,7 @@ import { BLACKHOLE, INBOUND_CAPTURE, INBOUND_PASSTHROUGH, OUTBOUND_CAPTURE, PASS
 import { tcpProxy } from "./tcp-proxy.ts";
 
 /** Fixed between the sidecar's image, which captures, and the control plane. */
-export const OUTBOUND_CAPTURE_PORT = 15001;
+const OUTBOUND_CAPTURE_PORT = 15001;
 export const INBOUND_CAPTURE_PORT = 15006;
 
 type FilterChain = MessageInitShape<typeof FilterChainSchema>;
