@@ -169,6 +169,7 @@ export class ControlPlane implements AsyncDisposable {
     const deps: WorldDeps = {
       onView: (view) => this.#changed(view),
       onReady: () => this.#readyChanged(),
+      onFailure: this.#options.onFailure,
       now,
       signal: this.#stop.signal,
     };

@@ -1,5 +1,5 @@
 // Replicas of the control plane at a real API server.
-import { readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { Code } from "@connectrpc/connect";
@@ -36,6 +36,8 @@ beforeAll(async () => {
     pod("web-0.blue"),
     pod("web-1"),
   );
+  for (const file of ["service-account", "rbac"])
+    await api.kubectl(["apply", "-f", join(import.meta.dirname, `../../manifests/base/${file}.yaml`)]);
   for (const [name, podIP] of [
     ["web-0.blue", "10.1.0.1"],
     ["web-1", "10.1.0.2"],
@@ -95,8 +97,7 @@ async function replica(name: string, { isCut = false } = {}): Promise<Replica> {
   if (isCut) wire.cut();
   const directory = open.use(new ControlPlaneDirectory({}));
   const kubeconfig = join(directory.path, "kubeconfig");
-  const text = readFileSync(api.kubeconfig, "utf8");
-  writeFileSync(kubeconfig, text.replaceAll(`:${api.access.port}`, `:${wire.access.port}`));
+  writeFileSync(kubeconfig, await ownKubeconfig(wire.access.port));
   const process = open.use(
     new ControlPlaneProcess(directory, {
       HEDGEROW_MANIFESTS: "",
@@ -108,6 +109,19 @@ async function replica(name: string, { isCut = false } = {}): Promise<Replica> {
     }),
   );
   return { process, wire, name };
+}
+
+/** With the rights that the installation gives, and no others. */
+async function ownKubeconfig(port: number): Promise<string> {
+  const path = "-o=jsonpath={.clusters[0].cluster.certificate-authority-data}";
+  const ca = await api.kubectl(["config", "view", "--raw", "--flatten", path]);
+  const bearer = await api.kubectl(["-n", "hedgerow-system", "create", "token", "control-plane", "--duration", "1h"]);
+  return JSON.stringify({
+    clusters: [{ name: "c", cluster: { server: `https://127.0.0.1:${port}`, "certificate-authority-data": ca } }],
+    users: [{ name: "u", user: { token: bearer.trim() } }],
+    contexts: [{ name: "x", context: { cluster: "c", user: "u" } }],
+    "current-context": "x",
+  });
 }
 
 async function publishEndpoint({ process, name }: Replica): Promise<void> {

@@ -118,6 +118,26 @@ test("after a leader was killed another leads within 10 s", { timeout: 60_000 },
   expect(performance.now() - startMs).toBeLessThan(10_000);
 });
 
+test("a Lease that a person edits or deletes is taken again; one that a person gave to another is left to that one", async () => {
+  const first = await contender("a");
+  await until("a leader", () => (first.election.isLeader ? true : undefined));
+  const path = `/apis/coordination.k8s.io/v1/namespaces/default/leases/${name}`;
+  const holder = async () => JSON.stringify(await api.client.request("GET", path));
+  const patch = (body: object) =>
+    api.client.request("PATCH", path, { body, contentType: "application/merge-patch+json" });
+  await patch({ metadata: { labels: { a: "b" } } });
+  const { reigns } = first;
+  await new Promise((resolve) => setTimeout(resolve, 7_000));
+  expect([first.election.isLeader, reigns.length]).toEqual([true, 1]);
+  await api.client.request("DELETE", path);
+  await until("it again", async () => ((await holder()).includes('"holderIdentity":"a"') ? true : undefined));
+  expect(reigns.length).toBe(1);
+  await patch({ spec: { holderIdentity: "z", renewTime: "2026-01-01T00:00:00.000000Z" } });
+  await until("its end", () => (first.election.isLeader ? undefined : true));
+  await until("it again", () => (first.election.isLeader ? true : undefined));
+  expect(reigns.length).toBe(2);
+});
+
 test("says who holds it, since when, and how often it changed hands", { timeout: 60_000 }, async () => {
   const first = await contender("a");
   await until("a leader", () => (first.election.isLeader ? true : undefined));

@@ -82,10 +82,11 @@ export class LeaderElection implements AsyncDisposable {
     while (await pause(waitMs, signal)) {
       try {
         await this.#turn();
+        waitMs = this.isLeader ? this.#times.renewMs : this.#untilExpiryMs();
       } catch (error) {
         logger.debug({ cause: messageOf(error) }, "Failed to look after the lease");
+        waitMs = this.#times.lookMs;
       }
-      waitMs = this.isLeader ? this.#times.renewMs : this.#untilExpiryMs();
     }
   }
 
@@ -100,12 +101,12 @@ export class LeaderElection implements AsyncDisposable {
 
   async #turn(): Promise<void> {
     const { identity, monotonicMs } = this.#deps;
-    const lease = this.isLeader ? this.#seen?.lease : await this.#look();
+    const lease = (this.isLeader ? this.#seen?.lease : undefined) ?? (await this.#look());
     const startMs = monotonicMs();
     if (lease === undefined) return this.#took(await this.#create(), startMs);
     const holder = lease.spec.holderIdentity ?? "";
     const standsMs = startMs - (this.#seen?.sinceMs ?? startMs);
-    if (holder !== "" && holder !== identity && standsMs < this.#times.durationMs) return;
+    if (holder !== "" && holder !== identity && standsMs < this.#times.durationMs) return this.#stepDown();
     this.#took(await this.#write(lease, identity), startMs);
   }
 
@@ -116,6 +117,12 @@ export class LeaderElection implements AsyncDisposable {
     else if (lease.metadata.resourceVersion !== this.#seen?.lease.metadata.resourceVersion)
       this.#seen = { lease, sinceMs: monotonicMs() };
     return lease;
+  }
+
+  /** Another holds it: nobody but a person who edited the Lease can have brought that about while we led. */
+  #stepDown(): void {
+    this.#untilMs = Number.NEGATIVE_INFINITY;
+    this.#tell();
   }
 
   /** A renewal counts from before it was sent: whoever watches saw it later. */
@@ -188,8 +195,7 @@ export class LeaderElection implements AsyncDisposable {
     this.#stop.abort();
     clearTimeout(this.#deadline);
     await this.#running;
-    this.#untilMs = Number.NEGATIVE_INFINITY;
-    this.#tell();
+    this.#stepDown();
     const lease = this.#seen?.lease;
     if (lease?.spec.holderIdentity !== this.#deps.identity) return;
     try {

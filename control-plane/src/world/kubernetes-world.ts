@@ -115,7 +115,7 @@ class KubernetesWorld implements World {
     return otherReplicas(this.view()?.cluster, `${this.#parts.config.podNamespace}/${this.#podName}`);
   }
 
-  // Never rejects: whoever ends the wait knows that it did.
+  // Never rejects.
   async #open(): Promise<void> {
     const { client, stateDir, deps, logger } = this.#parts;
     try {
@@ -127,7 +127,7 @@ class KubernetesWorld implements World {
         signal: deps.signal,
       });
     } catch (error) {
-      logger.debug({ err: error }, "Stopped waiting for the API server");
+      if (!deps.signal.aborted) deps.onFailure(error);
       return;
     }
     deps.onView(this.#source.view());

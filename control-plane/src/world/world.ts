@@ -58,6 +58,8 @@ export interface WorldDeps {
   readonly onView: (view: SourceView) => void;
   /** The set of `elsewhere.ready` changed. */
   readonly onReady: () => void;
+  /** The world can't go on. */
+  readonly onFailure: (error: unknown) => void;
   /** Unix ms. */
   readonly now: () => number;
   /** Ends every wait. */
