@@ -20,6 +20,11 @@ const pod: fc.Arbitrary<MeshPod> = fc
       maxLength: 2,
       selector: (entry) => entry.port,
     }),
+    captured: fc.constantFrom(
+      { only: undefined, except: [] },
+      { only: [80], except: [] },
+      { only: undefined, except: [90] },
+    ),
     drainMs: fc.constantFrom(5000, 9000),
   })
   .map(({ app, ...rest }) => ({

@@ -23,6 +23,7 @@ export function pod(id: string, address: string | undefined, rest: Partial<MeshP
     nodeName: undefined,
     region: undefined,
     ports: [],
+    captured: { only: undefined, except: [] },
     drainMs: 5000,
     terminating: false,
     ...rest,

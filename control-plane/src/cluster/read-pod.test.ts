@@ -21,6 +21,7 @@ describe("a pod", () => {
       address: "10.1.2.3",
       nodeName: "node-1",
       ports: [],
+      captured: { only: undefined, except: [] },
       drainMs: 5000,
       terminating: false,
     });
@@ -29,6 +30,12 @@ describe("a pod", () => {
   test("that has just been made has neither node nor address", () => {
     const young = readPod({ metadata, spec: {}, status: { phase: "Pending" } });
     expect(young).toMatchObject({ address: undefined, nodeName: undefined, serviceAccount: "default" });
+  });
+
+  test("says which of its ports are captured", () => {
+    const annotations = { "hedgerow.dev/inbound-ports": "8080, 9090", "hedgerow.dev/exclude-inbound-ports": "9090,x" };
+    const read = readPod(pod({ metadata: { ...metadata, annotations } }));
+    expect(read?.captured).toEqual({ only: [8080, 9090], except: [9090] });
   });
 
   test.each(["Succeeded", "Failed"])("that has finished (%s) is none", (phase) => {

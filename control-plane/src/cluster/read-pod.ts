@@ -33,6 +33,7 @@ export function readPod(raw: unknown): PodRecord | undefined {
     address: textIn(status, "podIP", 64),
     nodeName: textIn(spec, "nodeName"),
     ports: portsOf(spec),
+    captured: capturedOf(metadata),
     drainMs: drainOf(metadata),
     terminating: textIn(metadata, "deletionTimestamp") !== undefined,
   };
@@ -57,6 +58,21 @@ function portsOf(spec: unknown): MeshPod["ports"] {
 
 function isTcp(port: unknown): boolean {
   return (fieldOf(port, "protocol") ?? "TCP") === "TCP";
+}
+
+function capturedOf(metadata: unknown): MeshPod["captured"] {
+  const annotations = objectIn(metadata, "annotations");
+  const text = (name: string) => textIn(annotations, `hedgerow.dev/${name}`, 4096);
+  const ports = (list: string) =>
+    list
+      .split(",")
+      .map(Number)
+      .filter((port) => Number.isInteger(port) && port > 0);
+  const only = text("inbound-ports") ?? "*";
+  return {
+    only: only.trim() === "*" ? undefined : ports(only),
+    except: ports(text("exclude-inbound-ports") ?? ""),
+  };
 }
 
 /** The injector refuses what cannot be read: what is here all the same was written past it. */

@@ -41,10 +41,23 @@ export interface MeshPod {
   readonly region: string | undefined;
   /** Of containers: the TCP ports, distinct, by number. */
   readonly ports: readonly { readonly name: string | undefined; readonly port: number }[];
+  /** Ports whose connections the pod's iptables lead to its sidecar; the others answer as without a mesh. */
+  readonly captured: CapturedPorts;
   /** Annotation hedgerow.dev/drain, milliseconds; default 5000. */
   readonly drainMs: number;
   /** metadata.deletionTimestamp is set. */
   readonly terminating: boolean;
+}
+
+/** By the annotations hedgerow.dev/inbound-ports and exclude-inbound-ports; exclusions go before. */
+export interface CapturedPorts {
+  /** Undefined: all. */
+  readonly only: readonly number[] | undefined;
+  readonly except: readonly number[];
+}
+
+export function isCaptured({ captured: { only, except } }: Pick<MeshPod, "captured">, port: number): boolean {
+  return !except.includes(port) && (only === undefined || only.includes(port));
 }
 
 /** What a port of a Service carries: `http` is HTTP/1.1 and HTTP/2 alike; `auto` is told by the first bytes. */

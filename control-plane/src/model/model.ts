@@ -84,7 +84,7 @@ export interface VirtualPort {
   readonly protocol: PortProtocol;
   /** Cluster IPs; empty: headless, so callers connect to the endpoints themselves. */
   readonly clusterIps: readonly string[];
-  /** True where an endpoint outside the mesh may be called in plain text: the Service's namespace is permissive. */
+  /** True where an endpoint may be called in plain text: the Service's namespace is permissive, or a pod excludes the port. */
   readonly plainEndpoints: boolean;
 }
 

@@ -315,3 +315,31 @@ describe("after an edit, what it does not concern is the very same object:", () 
     expect(edited(change)).toMatchObject({ services, workloads });
   });
 });
+
+describe("a port that its pod takes out of the mesh", () => {
+  const excluded = { ...web, captured: { only: undefined, except: [8080] } };
+  const strict = meshConfig("mtls: {mode: strict}, outbound: {mode: registry-only}");
+  const portOf = (state: ClusterState) => modelOf(state, strict).services.get("models/digits/80");
+
+  test("is called in plain text, also in a strict namespace, and lends the Service no identity", () => {
+    const port = portOf(cluster([excluded], [service("models/digits", { 80: [endpoint(excluded, 8080)] })]));
+    expect(port?.endpoints.map(({ nodeId, address }) => [nodeId, address])).toEqual([[undefined, "10.1.0.1"]]);
+    expect(port?.spiffeIds).toEqual([]);
+    expect(port?.virtual?.plainEndpoints).toBe(true);
+  });
+
+  test("leaves the other pods of the Service in it", () => {
+    const other = pod("models/other", "10.1.0.2", { labels: { app: "digits" } });
+    const endpoints = [endpoint(excluded, 8080), endpoint(other, 8080)];
+    const port = portOf(cluster([excluded, other], [service("models/digits", { 80: endpoints })]));
+    expect(port?.endpoints.map(({ nodeId }) => nodeId)).toEqual([undefined, "models/other"]);
+    expect(port?.spiffeIds).toHaveLength(1);
+  });
+});
+
+test("a pod's second address, which is not captured, is no endpoint", () => {
+  const second = { ...endpoint(web, 8080), address: "fd00::1" };
+  const state = cluster([web], [service("models/digits", { 80: [endpoint(web, 8080), second] })]);
+  const addresses = modelOf(state, meshConfig("mtls: {mode: strict}")).services.get("models/digits/80")?.endpoints;
+  expect(addresses?.map(({ address }) => address)).toEqual(["10.1.0.1"]);
+});

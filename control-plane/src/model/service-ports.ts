@@ -1,6 +1,12 @@
 import { type ObjectRef, objectRef, type Service, type SourceObject } from "@hedgerow/manifest";
 import { serviceAccountId } from "@hedgerow/policy";
-import type { ClusterEndpoint, ClusterService, ClusterServicePort, MeshPod } from "../cluster/state.ts";
+import {
+  type ClusterEndpoint,
+  type ClusterService,
+  type ClusterServicePort,
+  isCaptured,
+  type MeshPod,
+} from "../cluster/state.ts";
 import type { NodeId, Origin } from "../snapshot/snapshot.ts";
 import { compareText, nodeIdOf } from "./catalog.ts";
 import type { Endpoint, ServicePort, ServicePortId } from "./model.ts";
@@ -82,12 +88,20 @@ function servicePort(
       endpoints.push({ nodeId, address, port: inbound[0].port, origin: { object: ref, path: ["spec", "address"] } });
   }
   const cluster = service?.ports.find((candidate) => candidate.port === port);
+  let anyExcluded = false;
   for (const endpoint of cluster?.endpoints ?? []) {
     const pod = meshPodOf(endpoint, object.namespace, pods);
-    if (pod !== undefined) spiffeIds.add(serviceAccountId(trustDomain, pod.namespace, pod.serviceAccount));
+    // Its owner took the port out of the mesh: whoever calls it calls the application itself, also in a strict namespace.
+    const isExcluded = pod !== undefined && !isCaptured(pod, endpoint.port);
+    anyExcluded ||= isExcluded;
+    if (pod !== undefined && !isExcluded)
+      spiffeIds.add(serviceAccountId(trustDomain, pod.namespace, pod.serviceAccount));
     if (!endpoint.ready || (pod === undefined && !plainEndpoints)) continue;
+    // Its second address, of the other IP family, is not captured, and refuses.
+    if (pod !== undefined && endpoint.address !== pod.address) continue;
     // A pod has no manifest to blame: what is wrong with an endpoint is said of its Service.
-    endpoints.push({ nodeId: pod?.nodeId, address: endpoint.address, port: endpoint.port, origin });
+    const nodeId = isExcluded ? undefined : pod?.nodeId;
+    endpoints.push({ nodeId, address: endpoint.address, port: endpoint.port, origin });
   }
   return {
     id: servicePortId(object.namespace, object.name, port),
@@ -96,7 +110,7 @@ function servicePort(
     identityOrigins,
     endpoints,
     routes: undefined,
-    virtual: cluster && virtualPort(cluster, service?.clusterIps ?? [], plainEndpoints),
+    virtual: cluster && virtualPort(cluster, service?.clusterIps ?? [], plainEndpoints || anyExcluded),
     routeOrigins: [],
   };
 }

@@ -33,6 +33,9 @@ export const APP_IDLE_MS = 3_000;
 /** How long a caller waits for an answer, from the end of its request. */
 export const REQUEST_TIMEOUT_MS = 15_000;
 
+/** Of a Kubernetes Service: applications that knew nothing of a mesh may answer for as long as they like; idle streams end. */
+export const NO_TIMEOUT_MS = 0;
+
 /**
  * A certificate is checked only when a connection begins, so connections end. The caller's side ends them first: it knows
  * whether a request is under way, while a server that closes an HTTP/1.1 connection may meet one.

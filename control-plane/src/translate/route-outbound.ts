@@ -11,13 +11,17 @@ import {
 } from "@hedgerow/proto/envoy/config/route/v3/route_components";
 import { PreviousHostsPredicateSchema } from "@hedgerow/proto/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts";
 import type { Backend, HeaderMatch, Route, RouteMatch, ServicePort } from "../model/model.ts";
-import { ms, REQUEST_TIMEOUT_MS } from "./limits.ts";
+import { ms, NO_TIMEOUT_MS, REQUEST_TIMEOUT_MS } from "./limits.ts";
 import { directName, outboundName, UNRESOLVED_CLUSTER } from "./names.ts";
 import { IS_UNSERVED, UNSERVED_HEADER } from "./unserved.ts";
 
 /** How requests to a service are spread over its backends: one for all callers. No match: 404. */
-export function outboundRoute({ id, routes }: ServicePort): RouteConfiguration {
-  return routeConfiguration(outboundName(id), (routes ?? [straight(id)]).map(translateRoute));
+export function outboundRoute({ id, routes, virtual }: ServicePort): RouteConfiguration {
+  const timeoutMs = virtual === undefined ? REQUEST_TIMEOUT_MS : NO_TIMEOUT_MS;
+  return routeConfiguration(
+    outboundName(id),
+    (routes ?? [straight(id)]).map((route) => translateRoute(route, timeoutMs)),
+  );
 }
 
 /** Requests to the endpoint of a headless service that the application connected to. */
@@ -26,7 +30,7 @@ export function directRoute({ id }: ServicePort): RouteConfiguration {
   return routeConfiguration(directName(id), [
     {
       match: translateMatch(match),
-      action: { case: "route", value: toClusters([{ name: directName(id), weight: 1 }]) },
+      action: { case: "route", value: toClusters([{ name: directName(id), weight: 1 }], NO_TIMEOUT_MS) },
     },
   ]);
 }
@@ -52,15 +56,18 @@ function straight(service: string): Route {
   };
 }
 
-function translateRoute({ match, backends }: Route): MessageInitShape<typeof RouteSchema> {
-  const action = translateBackends(backends);
+function translateRoute({ match, backends }: Route, timeoutMs: number): MessageInitShape<typeof RouteSchema> {
+  const action = translateBackends(backends, timeoutMs);
   return action === undefined
     ? { match: translateMatch(match), action: { case: "directResponse", value: { status: 500 } } }
     : { match: translateMatch(match), action: { case: "route", value: action } };
 }
 
 // Undefined: nothing to send to. Gateway API, HTTPRouteRule `backendRefs`: such requests are answered with 500.
-function translateBackends(backends: readonly Backend[]): MessageInitShape<typeof RouteActionSchema> | undefined {
+function translateBackends(
+  backends: readonly Backend[],
+  timeoutMs: number,
+): MessageInitShape<typeof RouteActionSchema> | undefined {
   const served = backends.filter(({ service, weight }) => service !== undefined || weight > 0);
   const resolves = served.some(({ service, weight }) => service !== undefined && weight > 0);
   if (!resolves) return;
@@ -69,11 +76,13 @@ function translateBackends(backends: readonly Backend[]): MessageInitShape<typeo
       name: service === undefined ? UNRESOLVED_CLUSTER : outboundName(service),
       weight,
     })),
+    timeoutMs,
   );
 }
 
 function toClusters(
   clusters: readonly { readonly name: string; readonly weight: number }[],
+  timeoutMs: number,
 ): MessageInitShape<typeof RouteActionSchema> {
   const [first, ...others] = clusters;
   return {
@@ -82,7 +91,7 @@ function toClusters(
         ? { case: "cluster", value: first.name }
         : { case: "weightedClusters", value: { clusters: [...clusters] } },
     clusterNotFoundResponseCode: RouteAction_ClusterNotFoundResponseCode.INTERNAL_SERVER_ERROR,
-    timeout: ms(REQUEST_TIMEOUT_MS),
+    timeout: ms(timeoutMs),
   };
 }
 
