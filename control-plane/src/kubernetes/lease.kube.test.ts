@@ -125,9 +125,10 @@ test("a Lease that a person edits or deletes is taken again; one that a person g
   const holder = async () => JSON.stringify(await api.client.request("GET", path));
   const patch = (body: object) =>
     api.client.request("PATCH", path, { body, contentType: "application/merge-patch+json" });
-  await patch({ metadata: { labels: { a: "b" } } });
   const { reigns } = first;
-  await new Promise((resolve) => setTimeout(resolve, 7_000));
+  const renewedAt = (lease: string) => /"renewTime":"([^"]+)/.exec(lease)?.[1];
+  const edited = renewedAt(JSON.stringify(await patch({ metadata: { labels: { a: "b" } } })));
+  await until("a renewal", async () => (renewedAt(await holder()) === edited ? undefined : true));
   expect([first.election.isLeader, reigns.length]).toEqual([true, 1]);
   await api.client.request("DELETE", path);
   await until("it again", async () => ((await holder()).includes('"holderIdentity":"a"') ? true : undefined));

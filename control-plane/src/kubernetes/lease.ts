@@ -132,11 +132,13 @@ export class LeaderElection implements AsyncDisposable {
     if (this.#stop.signal.aborted) return;
     this.#untilMs = startMs + this.#times.deadlineMs;
     this.#tell();
-    clearTimeout(this.#deadline);
-    this.#deadline = setTimeout(() => this.#tell(), this.#untilMs - monotonicMs() + 1).unref();
   }
 
   #tell(): void {
+    clearTimeout(this.#deadline);
+    // A timer counts from the start of its turn of the event loop, and may come early: whoever still leads waits again.
+    if (this.isLeader)
+      this.#deadline = setTimeout(() => this.#tell(), this.#untilMs - this.#deps.monotonicMs() + 1).unref();
     const { isLeader } = this;
     if (isLeader === this.#wasLeader) return;
     this.#wasLeader = isLeader;

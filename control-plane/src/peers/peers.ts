@@ -126,7 +126,8 @@ export class Peers implements Disposable {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
       this.#expire();
-    }, ms + 1).unref();
+      // Timers may come a little early.
+    }, ms + 50).unref();
   }
 
   #expire(): void {
