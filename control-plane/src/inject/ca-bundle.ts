@@ -36,11 +36,6 @@ export class CaBundleKeeper implements AsyncDisposable {
     this.#done = this.#run();
   }
 
-  /** Looks now: for when the roots have changed. */
-  check(): void {
-    this.#wake();
-  }
-
   async #run(): Promise<void> {
     const { signal } = this.#stop;
     while (!signal.aborted) {

@@ -10,8 +10,10 @@ export const INIT_CONTAINER = "hedgerow-init";
 export const PROXY_CONTAINER = "hedgerow-proxy";
 export const RUN_VOLUME = "hedgerow-run";
 export const TOKEN_VOLUME = "hedgerow-token";
+/** Empty: stands where the application's API token would be put into our containers, which have no use for it. */
+export const NO_TOKEN_VOLUME = "hedgerow-no-token";
 export const OUR_CONTAINERS: readonly string[] = [INIT_CONTAINER, PROXY_CONTAINER];
-export const OUR_VOLUMES: readonly string[] = [RUN_VOLUME, TOKEN_VOLUME];
+export const OUR_VOLUMES: readonly string[] = [RUN_VOLUME, TOKEN_VOLUME, NO_TOKEN_VOLUME];
 
 /** The proxy's user and group: what it sends is not captured. */
 export const PROXY_UID = 1337;

@@ -39,14 +39,19 @@ describe("injectPod", () => {
       ["hedgerow-proxy", "Always"],
       ["migrate", undefined],
     ]);
-    expect(result.spec.volumes.map(({ name }: Any) => name)).toEqual(["data", "hedgerow-run", "hedgerow-token"]);
+    expect(result.spec.volumes.map(({ name }: Any) => name)).toEqual([
+      "data",
+      "hedgerow-run",
+      "hedgerow-token",
+      "hedgerow-no-token",
+    ]);
     expect(result.spec.containers).toEqual([app()]);
     expect(result.metadata.labels).toEqual({ "hedgerow.dev/mesh": "true" });
     expect(JSON.parse(result.metadata.annotations["hedgerow.dev/status"])).toEqual({
       revision: "default",
       version: "0.1.0",
       containers: ["hedgerow-init", "hedgerow-proxy"],
-      volumes: ["hedgerow-run", "hedgerow-token"],
+      volumes: ["hedgerow-run", "hedgerow-token", "hedgerow-no-token"],
       replaced: {},
     });
   });

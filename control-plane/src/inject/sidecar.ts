@@ -4,6 +4,7 @@ import type { InjectionContext } from "./context.ts";
 import {
   AGENT_PORT,
   INIT_CONTAINER,
+  NO_TOKEN_VOLUME,
   PROXY_CONTAINER,
   PROXY_UID,
   RUN_VOLUME,
@@ -16,8 +17,12 @@ import type { Fields } from "./shape.ts";
 const RUN_DIRECTORY = "/run/hedgerow";
 const TOKEN_DIRECTORY = "/var/run/secrets/hedgerow";
 const TOKEN_SECONDS = 3_600;
+/** Where Kubernetes mounts the API token of the service account, unless something is there. */
+const API_TOKEN_DIRECTORY = "/var/run/secrets/kubernetes.io/serviceaccount";
 /** Sockets, the bootstrap and small state: logs go to standard output. */
 const RUN_BYTES = "64Mi";
+
+const NO_TOKEN: Fields = { name: NO_TOKEN_VOLUME, mountPath: API_TOKEN_DIRECTORY, readOnly: true };
 
 export interface Injected {
   readonly context: InjectionContext;
@@ -47,6 +52,7 @@ export function initContainer({ context, settings, ownResources }: Injected): Fi
       capabilities: { add: ["NET_ADMIN"], drop: ["ALL"] },
       seccompProfile: { type: "RuntimeDefault" },
     },
+    volumeMounts: [NO_TOKEN],
   };
 }
 
@@ -78,6 +84,7 @@ export function proxyContainer(injected: Injected): Fields {
     volumeMounts: [
       { name: RUN_VOLUME, mountPath: RUN_DIRECTORY },
       { name: TOKEN_VOLUME, mountPath: TOKEN_DIRECTORY, readOnly: true },
+      NO_TOKEN,
     ],
   };
 }
@@ -88,6 +95,7 @@ export function volumes(): readonly Fields[] {
   return [
     { name: RUN_VOLUME, emptyDir: { medium: "Memory", sizeLimit: RUN_BYTES } },
     { name: TOKEN_VOLUME, projected: { sources: [{ serviceAccountToken: token }] } },
+    { name: NO_TOKEN_VOLUME, emptyDir: { medium: "Memory", sizeLimit: "1Mi" } },
   ];
 }
 

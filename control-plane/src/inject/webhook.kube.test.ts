@@ -80,6 +80,18 @@ describe("a pod", () => {
     ]);
   });
 
+  it("does not share its API token with the proxy, which Kubernetes would put there after us", async () => {
+    const { containers, initContainers } = (await create("labelled", pod("token"), { dryRun: "All" })).spec;
+    const tokens = [...containers, ...initContainers].map(({ volumeMounts }: Any) =>
+      volumeMounts.map(({ name }: Any) => name.replace(/^(kube-api-access)-.*/, "$1")),
+    );
+    expect(tokens).toEqual([
+      ["kube-api-access"],
+      ["hedgerow-no-token"],
+      ["hedgerow-run", "hedgerow-token", "hedgerow-no-token"],
+    ]);
+  });
+
   it("that is created from the one that the API server shows is the same", async () => {
     const { metadata, spec } = await create("labelled", pod("shown"));
     const { labels, annotations } = metadata;

@@ -121,6 +121,7 @@ export const layout: Layout = {
         "annotations.ts",
         "app-metrics.ts",
         "context.ts",
+        "edit.ts",
         "json-patch.ts",
         "names.ts",
         "obstacles.ts",
