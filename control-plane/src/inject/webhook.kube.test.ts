@@ -163,6 +163,10 @@ describe("a manifest", () => {
       { ...admin, operation: "CREATE", name: "bad", allowed: false, dryRun: false },
       { ...admin, operation: "DELETE", name: "good", allowed: true, dryRun: false },
     ]);
+    const body = { ...policy("mesh"), kind: "MeshConfig", spec: { trustDomain: "bank.example" } };
+    const meshes = "/apis/hedgerow.dev/v1alpha1/namespaces/plain/meshconfigs";
+    await api.client.request("POST", meshes, { body, query: { dryRun: "All" } });
+    expect(edits.at(-1)).toMatchObject({ kind: "MeshConfig", name: "mesh" });
   });
 
   it("of the Gateway API is judged where it is attached to a Service, before or after", async () => {
@@ -224,7 +228,16 @@ describe("the CA bundle", () => {
 });
 
 describe("without the webhook", () => {
-  beforeAll(() => cluster.stopWebhook());
+  beforeAll(async () => {
+    const kept = {
+      apiVersion: "hedgerow.dev/v1alpha1",
+      kind: "AccessPolicy",
+      metadata: { name: "kept" },
+      spec: { targetRefs: [{ kind: "Service", name: "digits" }], allow: [] },
+    };
+    await api.client.request("POST", "/apis/hedgerow.dev/v1alpha1/namespaces/plain/accesspolicies", { body: kept });
+    await cluster.stopWebhook();
+  });
   afterAll(() => cluster.startWebhook());
 
   it("no pod starts outside the mesh that belongs in it; every other pod starts", async () => {
@@ -240,10 +253,20 @@ describe("without the webhook", () => {
       expect(isInjected(await create(namespace, pod("late", labels)))).toBe(false);
   });
 
-  it("no policy changes unchecked, and one may go", async () => {
-    const path = "/apis/hedgerow.dev/v1alpha1/namespaces/plain/accesspolicies";
-    const body = { apiVersion: "hedgerow.dev/v1alpha1", kind: "AccessPolicy", metadata: { name: "x" }, spec: {} };
-    await expect(api.client.request("POST", path, { body })).rejects.toThrow(/failed calling webhook|Invalid|invalid/);
-    await expect(api.client.request("DELETE", `${path}/none`)).rejects.toMatchObject({ status: 404 });
+  it("no policy changes unchecked; one may go, and the MeshConfig come that the webhook waits for", async () => {
+    const path = "/apis/hedgerow.dev/v1alpha1/namespaces/plain";
+    const body = (kind: string, spec: object) => ({
+      apiVersion: "hedgerow.dev/v1alpha1",
+      kind,
+      metadata: { name: "x" },
+      spec,
+    });
+    const policy = body("AccessPolicy", { targetRefs: [{ kind: "Service", name: "digits" }], allow: [] });
+    await expect(api.client.request("POST", `${path}/accesspolicies`, { body: policy })).rejects.toThrow(
+      /failed calling webhook "policy.validate.hedgerow.dev"/,
+    );
+    await api.client.request("DELETE", `${path}/accesspolicies/kept`);
+    const mesh = { ...body("MeshConfig", { trustDomain: "bank.example" }), metadata: { name: "mesh" } };
+    await api.client.request("POST", `${path}/meshconfigs`, { body: mesh });
   });
 });
