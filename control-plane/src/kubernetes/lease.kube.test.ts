@@ -1,4 +1,4 @@
-import { fork } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { pino } from "pino";
@@ -105,13 +105,33 @@ test("who stops in order gives the lease away at once", { timeout: 60_000 }, asy
 });
 
 test("after a leader was killed another leads within 10 s", { timeout: 60_000 }, async () => {
-  const script = join(import.meta.dirname, "../../test/lease-holder.ts");
-  const child = fork(script, [api.kubeconfig, name], { stdio: "inherit" });
+  const modules = ["access", "client", "lease"].map((module) => join(import.meta.dirname, `${module}.ts`));
+  const script = `
+    const [{ readAccess }, { KubernetesClient }, { LeaderElection }] = await Promise.all(
+      ${JSON.stringify(modules)}.map((module) => import(module)));
+    const logger = { info() {}, debug() {} };
+    new LeaderElection({
+      client: new KubernetesClient(await readAccess(${JSON.stringify(api.kubeconfig)}), { logger }),
+      namespace: "default",
+      name: ${JSON.stringify(name)},
+      identity: "holder",
+      monotonicMs: () => performance.now(),
+      now: Date.now,
+      logger,
+      onChange: () => console.log("leads"),
+    });`;
+  const child = spawn(process.execPath, ["--input-type=module", "-e", script], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   open.defer(() => void child.kill("SIGKILL"));
-  await once(child, "message");
+  await once(child.stdout, "data");
   const second = await contender("b");
-  // Watched for a while before: a lease that was never seen standing still could be a leader's.
-  await once(child, "message");
+  const path = `/apis/coordination.k8s.io/v1/namespaces/default/leases/${name}`;
+  const version = async () =>
+    /"resourceVersion":"([0-9]+)/.exec(JSON.stringify(await api.client.request("GET", path)))?.[1];
+  const before = await version();
+  // The worst moment: it has just renewed.
+  await until("a renewal", async () => ((await version()) === before ? undefined : true));
   child.kill("SIGKILL");
   const startMs = performance.now();
   await until("the other", () => (second.election.isLeader ? true : undefined));
