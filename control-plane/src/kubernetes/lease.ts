@@ -79,12 +79,16 @@ export class LeaderElection implements AsyncDisposable {
     const { logger } = this.#deps;
     const { signal } = this.#stop;
     let waitMs = 0;
+    let failuresInARow = 0;
     while (await pause(waitMs, signal)) {
       try {
         await this.#turn();
+        failuresInARow = 0;
         waitMs = this.isLeader ? this.#times.renewMs : this.#untilExpiryMs();
       } catch (error) {
-        logger.debug({ cause: messageOf(error) }, "Failed to look after the lease");
+        // Losing a race is everyday life; a failure that lasts leaves the statuses to others, or to nobody.
+        failuresInARow += 1;
+        logger[failuresInARow === 3 ? "warn" : "debug"]({ cause: messageOf(error) }, "Failed to look after the lease");
         waitMs = this.#times.lookMs;
       }
     }

@@ -44,7 +44,7 @@ describe("injected pods", () => {
     await until("requests", waitMs, async () => (await mesh.load("reader")).answered > 50);
     const inbound = await until("an inbound request in a predictor's access log", waitMs, async () => {
       const lines = await mesh.accessLog("models", "digits");
-      return lines.find(({ direction, peer }) => direction === "inbound" && peer !== undefined);
+      return lines.find(({ direction, status }) => direction === "inbound" && status === 200);
     });
     expect(inbound).toMatchObject({ peer: "spiffe://bank.example/ns/apps/sa/reader", policy: "models/digits" });
     const outbound = (await mesh.accessLog("apps", "reader")).find(({ direction }) => direction === "outbound");
@@ -208,7 +208,7 @@ describe("what fails around it", () => {
     const ca = ["-n", "hedgerow-system", "get", "secret", "hedgerow-ca", "-o", "jsonpath={.data}"];
     const before = await mesh.kubectl(ca);
     const holder = ["-n", "hedgerow-system", "get", "lease", "control-plane", "-o", "jsonpath={.spec.holderIdentity}"];
-    const leader = await until("a leader", waitMs, async () => (await mesh.kubectl(holder)).trim() || undefined);
+    const leader = await until("a leader", waitMs, async () => (await mesh.kubectl(holder)).split("_")[0] || undefined);
     await under(async () => {
       await mesh.kubectl(["-n", "hedgerow-system", "delete", "pod", leader, "--grace-period=0", "--force"]);
       const killedAt = performance.now();
@@ -231,5 +231,5 @@ const killAgent = `
 for (const pid of require("fs").readdirSync("/proc").filter((name) => /^[0-9]+$/.test(name))) {
   let command = "";
   try { command = require("fs").readFileSync("/proc/" + pid + "/cmdline", "utf8"); } catch {}
-  if (command.includes("sidecar/src/main.ts")) process.kill(Number(pid), "SIGKILL");
+  if (command.includes("sidecar/src/" + "main.ts")) process.kill(Number(pid), "SIGKILL");
 }`;

@@ -13,11 +13,14 @@ interface Service extends KubernetesObject {
 interface EndpointSlice extends KubernetesObject {
   readonly metadata: KubernetesObject["metadata"] & { readonly labels?: Readonly<Record<string, string>> };
   readonly addressType: string;
-  readonly endpoints?: readonly {
-    readonly addresses: readonly string[];
-    readonly hostname?: string;
-    readonly conditions?: { readonly ready?: boolean };
-  }[];
+  /** Null, where there is none. */
+  readonly endpoints?:
+    | readonly {
+        readonly addresses: readonly string[];
+        readonly hostname?: string;
+        readonly conditions?: { readonly ready?: boolean };
+      }[]
+    | null;
 }
 
 const [directory = "", server = "", address = ""] = process.argv.slice(2);
@@ -35,9 +38,9 @@ function namedServices(): ReadonlyMap<string, NamedService> {
 function namedSlices(): readonly NamedSlice[] {
   return [...slices.values()]
     .filter(({ addressType }) => addressType === "IPv4")
-    .map(({ metadata, endpoints = [] }) => ({
+    .map(({ metadata, endpoints }) => ({
       service: `${metadata.labels?.["kubernetes.io/service-name"]}.${metadata.namespace}`,
-      endpoints: endpoints
+      endpoints: (endpoints ?? [])
         .filter(({ conditions }) => conditions?.ready !== false)
         .map(({ addresses, hostname }) => ({ addresses, hostname })),
     }));
