@@ -37,9 +37,8 @@ export function statusError(value: unknown, status?: number, retryAfter?: number
   const shown = cutText(message, maxMessageBytes);
   const answered = status ?? code ?? 0;
   const waitMs = retryAfter ?? retryAfterMs(details.retryAfterSeconds?.toString());
-  return new KubernetesError(answered, reason, shown === "" ? `HTTP status ${answered}` : shown, {
-    ...(waitMs === undefined ? {} : { retryAfterMs: waitMs }),
-  });
+  const words = shown === "" ? `HTTP status ${answered}` : shown;
+  return new KubernetesError(answered, reason, words, waitMs === undefined ? {} : { retryAfterMs: waitMs });
 }
 
 /** Milliseconds of a Retry-After header in seconds, at most a minute; undefined: none, or a date (no API server sends one). */

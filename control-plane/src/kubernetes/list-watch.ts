@@ -17,7 +17,10 @@ const maxListBytes = 256 * 1024 * 1024;
 /** An object has 1.5 MiB in etcd; JSON writes bytes as more. */
 const maxLineBytes = 16 * 1024 * 1024;
 const openTimeoutMs = 30_000;
-/** A server that was asked for bookmarks sends one a minute: one and a half of nothing, and nobody is there. */
+/**
+ * A server that was asked for bookmarks sends one a minute: one and a half of nothing, and perhaps nobody is there. But one that
+ * has just started has none to send of a resource that rests, so that silence alone is nothing to complain about.
+ */
 const silentMs = 90_000;
 /** A watch that ends sooner has failed, whatever it says. */
 const shortWatchMs = 1000;
@@ -136,6 +139,7 @@ export class ListWatch<T> implements AsyncDisposable {
           this.#ledger.endList();
           this.#resourceVersion = page.resourceVersion;
           this.#notFound = 0;
+          this.#silences = 0;
           this.#isSynced = true;
           this.#state = "following";
           this.#found();
@@ -226,8 +230,10 @@ export class ListWatch<T> implements AsyncDisposable {
       thrown instanceof KubernetesError
         ? thrown
         : new KubernetesError(0, "ConnectionFailed", messageOf(thrown), { cause: thrown });
-    this.#failures += 1;
+    if (error.reason === "Silent") this.#silences += 1;
+    else this.#failures += 1;
     if (this.#state === "following") this.#state = "retrying";
+    this.#logger.debug({ status: error.status, reason: error.reason, error: error.message }, "Starts anew");
     if (error.status === 404 && (await this.#isGone())) return this.#absent();
     if (this.#mustList(error)) {
       this.#logger.debug({ status: error.status, reason: error.reason }, "Lists the resource anew");
@@ -239,16 +245,13 @@ export class ListWatch<T> implements AsyncDisposable {
       const { status, reason, message } = error;
       this.#logger.warn({ status, reason, error: message }, "Cannot follow the API server, tries again");
     }
-    return error.retryAfterMs ?? backoffMs(this.#failures, backoff);
+    return error.retryAfterMs ?? backoffMs(Math.max(1, this.#failures), backoff);
   }
 
   #mustList(error: KubernetesError): boolean {
     if (isExpired(error) || error.status === 400 || error.status === 404) return true;
     // A version from before etcd was restored is never reached: the server waits with us.
-    if (error.reason === "Silent") {
-      this.#silences += 1;
-      return this.#silences >= 2;
-    }
+    if (error.reason === "Silent") return this.#silences >= 2;
     const saysNothingOfVersions = error.status === 429 || error.status === 503 || error.reason === "ConnectionFailed";
     return this.#failures >= maxResumes && !saysNothingOfVersions && error.reason !== "Timeout";
   }
