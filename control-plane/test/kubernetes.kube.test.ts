@@ -249,7 +249,9 @@ test.skipIf(host === undefined)(
       });
     // Two proxies need the policy; neither subscribes to its routes.
     await eventually("the status", async () => (await statusOf("accesspolicies", "models", "digits")).includes("/2"));
-    expect(await statusOf("meshconfigs", "hedgerow-system", "mesh")).toContain('"observedGeneration":1');
+    await eventually("the other status", async () =>
+      (await statusOf("meshconfigs", "hedgerow-system", "mesh")).includes('"observedGeneration":1'),
+    );
 
     const leader = (await leaderOf()) === "cp-0" ? a : b;
     const other = leader === a ? b : a;
