@@ -49,8 +49,8 @@ test("the control plane is rolled to another build: no request is lost, every pr
   await mesh.kubectl(["-n", "hedgerow-system", "set", "image", "deployment/control-plane", image]);
   await mesh.rollout("hedgerow-system", "control-plane");
   await until("every proxy on the new build", waitMs, async () => {
-    const column = ["-o", 'jsonpath={.status.conditions[?(@.type=="Programmed")].status} {.status.proxies.summary}'];
-    return (await mesh.kubectl(["-n", "models", "get", "accesspolicy", "digits", ...column])) === "True 3/3";
+    const column = ["-o", "jsonpath={.status.effective} {.status.proxies.summary}"];
+    return (await mesh.kubectl(["-n", "models", "get", "accesspolicy", "digits", ...column])) === "yes 3/3";
   });
   await expectNoneLost();
 }, 240_000);

@@ -114,7 +114,7 @@ describe("kubectl apply", () => {
       ]);
       return generation === observed && is === "True";
     });
-    expect(await mesh.kubectl(["-n", "models", "get", "accesspolicy", "digits"])).toMatch(/True +3\/3/);
+    expect(await mesh.kubectl(["-n", "models", "get", "accesspolicy", "digits"])).toMatch(/yes +3\/3/);
     await mesh.kubectl([...patch, JSON.stringify([{ op: "remove", path: "/spec/allow/1" }])]);
     await until(
       "batch-job is refused again",
