@@ -1,7 +1,7 @@
 import { request } from "node:http";
 
 /** Asks an Envoy's admin interface, which listens on a Unix socket. */
-export async function askEnvoy(socketPath: string, path: string): Promise<string> {
+async function askEnvoy(socketPath: string, path: string): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const sent = request({ socketPath, path, method: "GET" }, (answer) => {
     const chunks: Buffer[] = [];
@@ -17,6 +17,6 @@ export async function askEnvoy(socketPath: string, path: string): Promise<string
 /** The weights of the first route of a RouteConfiguration, as Envoy runs it: an ACK would be no proof. */
 export async function weightsInForce(socketPath: string, route: string): Promise<readonly number[]> {
   const query = new URLSearchParams({ resource: "dynamic_route_configs", name_regex: `^${route}$` });
-  const dump = await askEnvoy(socketPath, `/config_dump?${query}`);
+  const dump = await askEnvoy(socketPath, `/config_dump?${query.toString()}`);
   return [...dump.matchAll(/"weight": (\d+)/g)].map(([, weight]) => Number(weight));
 }

@@ -11,19 +11,19 @@ import { until } from "../../src/mesh/until.ts";
 
 const waitMs = 60_000;
 const directory = mkdtempSync(join(tmpdir(), "hedgerow-cluster-"));
+const open = new AsyncDisposableStack();
+open.defer(() => rmSync(directory, { recursive: true, force: true }));
 const overlay = join(import.meta.dirname, "../../../manifests/overlays/local");
 let node: Node;
 let mesh: ClusterMesh;
 
 beforeAll(async () => {
   ({ node, mesh } = await startNodeMesh({ directory, callers: ["reader"] }));
+  open.use(node);
   await until("requests", waitMs, async () => (await mesh.load("reader")).answered > 100);
 }, 300_000);
 
-afterAll(async () => {
-  await node?.[Symbol.asyncDispose]();
-  rmSync(directory, { recursive: true, force: true });
-});
+afterAll(() => open.disposeAsync());
 
 async function expectNoneLost(): Promise<void> {
   const { answered } = await mesh.load("reader");

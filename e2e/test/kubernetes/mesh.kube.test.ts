@@ -11,27 +11,26 @@ import { until } from "../../src/mesh/until.ts";
 
 const waitMs = 60_000;
 const directory = mkdtempSync(join(tmpdir(), "hedgerow-cluster-"));
+const open = new AsyncDisposableStack();
+open.defer(() => rmSync(directory, { recursive: true, force: true }));
 let node: Node;
 let mesh: ClusterMesh;
 
 beforeAll(async () => {
   ({ node, mesh } = await startNodeMesh({ directory, callers: ["reader", "batch-job"] }));
+  open.use(node);
 }, 300_000);
 
-afterAll(async () => {
-  await node?.[Symbol.asyncDispose]();
-  rmSync(directory, { recursive: true, force: true });
-});
+afterAll(() => open.disposeAsync());
 
 /** Requests of the reader while something happens; none may fail. */
-async function under<T>(work: () => Promise<T>): Promise<T> {
+async function expectNoneLost(work: () => Promise<void>): Promise<void> {
   await mesh.load("reader", { anew: true });
-  const result = await work();
+  await work();
   await until("requests after it", waitMs, async () => (await mesh.load("reader")).answered > 100, { everyMs: 100 });
   const report = await mesh.load("reader", { anew: true });
   expect(report.lastFailures).toEqual([]);
   expect(report.failed).toBe(0);
-  return result;
 }
 
 const column = async (kind: string, name: string, path: string): Promise<string> =>
@@ -53,7 +52,9 @@ describe("injected pods", () => {
 
   test("are refused in plain text where the namespace is strict", async () => {
     const [pod] = await mesh.pods("models", "digits");
-    await expect(fetch(`http://${pod?.address}:8080/`, { signal: AbortSignal.timeout(5_000) })).rejects.toThrow();
+    await expect(fetch(`http://${pod?.address}:8080/`, { signal: AbortSignal.timeout(5_000) })).rejects.toThrow(
+      "fetch failed",
+    );
   });
 
   test("are scraped through the agent, the application's page included", async () => {
@@ -74,7 +75,7 @@ describe("injected pods", () => {
 
 describe("kubectl apply", () => {
   test("of weights takes effect, fails no request, and shows in kubectl get", async () => {
-    await under(async () => {
+    await expectNoneLost(async () => {
       await mesh.apply(route([0, 100]));
       await until(
         "only version 2",
@@ -137,7 +138,7 @@ test("a Job with a sidecar completes", async () => {
 
 describe("under load", () => {
   test("a predictor's pod is deleted: no request is lost", async () => {
-    await under(async () => {
+    await expectNoneLost(async () => {
       const [victim] = await mesh.pods("models", "digits");
       await mesh.kubectl(["-n", "models", "delete", "pod", victim?.name ?? "", "--wait=true"]);
       await mesh.rollout("models", "digits-v1");
@@ -146,7 +147,7 @@ describe("under load", () => {
   });
 
   test("an agent in a pod crashes: Envoy goes on, no request is lost", async () => {
-    await under(async () => {
+    await expectNoneLost(async () => {
       const [pod] = await mesh.pods("models", "digits");
       const inProxy = (...command: string[]) =>
         mesh.kubectl(["-n", "models", "exec", pod?.name ?? "", "-c", "hedgerow-proxy", "--", ...command]);
@@ -159,7 +160,7 @@ describe("under load", () => {
     await mesh.apply(route([100, 0]));
     await mesh.kubectl(["-n", "models", "scale", "deployment/digits-v1", "--replicas=1"]);
     await until("one pod", waitMs, async () => (await mesh.pods("models", "digits")).length === 2);
-    await under(async () => {
+    await expectNoneLost(async () => {
       await mesh.kubectl(["-n", "models", "scale", "deployment/digits-v1", "--replicas=5"]);
       await mesh.rollout("models", "digits-v1");
       await mesh.kubectl(["-n", "models", "scale", "deployment/digits-v1", "--replicas=1"]);
@@ -178,7 +179,7 @@ describe("under load", () => {
 
 describe("what fails around it", () => {
   test("the API server is away for a minute: nothing is lost, and an edit afterwards takes effect", async () => {
-    await under(async () => {
+    await expectNoneLost(async () => {
       await node.apiServer.stop();
       const until60 = performance.now() + 60_000;
       await until("a minute", 70_000, () => performance.now() > until60, { everyMs: 500 });
@@ -197,7 +198,7 @@ describe("what fails around it", () => {
   }, 240_000);
 
   test("etcd is restarted: nothing is lost", async () => {
-    await under(async () => {
+    await expectNoneLost(async () => {
       await node.etcd.stop();
       await node.etcd.start();
       await until("the API server again", waitMs, async () => (await mesh.kubectl(["get", "ns"])).length > 0);
@@ -209,7 +210,7 @@ describe("what fails around it", () => {
     const before = await mesh.kubectl(ca);
     const holder = ["-n", "hedgerow-system", "get", "lease", "control-plane", "-o", "jsonpath={.spec.holderIdentity}"];
     const leader = await until("a leader", waitMs, async () => (await mesh.kubectl(holder)).split("_")[0] || undefined);
-    await under(async () => {
+    await expectNoneLost(async () => {
       await mesh.kubectl(["-n", "hedgerow-system", "delete", "pod", leader, "--grace-period=0", "--force"]);
       const killedAt = performance.now();
       await mesh.apply(route([30, 70]));
