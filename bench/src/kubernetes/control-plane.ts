@@ -4,18 +4,19 @@ import { usageOfTree } from "../process-usage.ts";
 
 const startMs = 120_000;
 
-export interface Started {
+/** Stops it when it is disposed of. */
+export interface Started extends AsyncDisposable {
   readonly part: Part;
   readonly enroll: string;
   readonly mesh: string;
   readonly webhookPort: number;
   /** From its start until it is ready: it has translated the whole cluster once. */
   readonly readySeconds: number;
+  /** Of the process until then. */
   readonly cpuSeconds: number;
-  readonly rssMb: number;
 }
 
-/** A control plane of a cluster, as a process of this machine. `settleMs` before its memory is read. */
+/** A control plane of a cluster, as a process of this machine. */
 export async function startControlPlane(directory: string, name: string, kubeconfig: string): Promise<Started> {
   const [enroll, mesh, metrics, webhookPort] = [await freePort(), await freePort(), await freePort(), await freePort()];
   const env = {
@@ -30,6 +31,8 @@ export async function startControlPlane(directory: string, name: string, kubecon
   };
   const part = new Part(name, "control-plane/src/main.ts", env, join(directory, `${name}.log`));
   const startedAt = performance.now();
+  await using starting = new AsyncDisposableStack();
+  starting.use(part);
   part.start();
   await until(
     `${name} is ready`,
@@ -42,7 +45,8 @@ export async function startControlPlane(directory: string, name: string, kubecon
   );
   if (!part.running) throw new Error(`${name} ended:\n${part.lastWords()}`);
   const readySeconds = (performance.now() - startedAt) / 1000;
-  const { cpuMs, rssBytes } = usageOfTree(part.pid ?? 0);
+  starting.move();
+  const { cpuMs } = usageOfTree(part.pid ?? 0);
   return {
     part,
     enroll: `127.0.0.1:${enroll}`,
@@ -50,6 +54,6 @@ export async function startControlPlane(directory: string, name: string, kubecon
     webhookPort,
     readySeconds,
     cpuSeconds: cpuMs / 1000,
-    rssMb: rssBytes / 2 ** 20,
+    [Symbol.asyncDispose]: () => part.stop(),
   };
 }
