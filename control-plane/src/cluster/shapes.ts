@@ -2,6 +2,9 @@
 // generated.proto; they never change.
 import type { Shape } from "../kubernetes/protobuf.ts";
 
+/** All that is read of a pod: one that is missing here would count only once the pod changes. */
+const annotations = ["hedgerow.dev/drain", "hedgerow.dev/inbound-ports", "hedgerow.dev/exclude-inbound-ports"];
+
 const metadata: Shape = {
   1: { name: "name", type: "text" },
   3: { name: "namespace", type: "text" },
@@ -11,7 +14,7 @@ const metadata: Shape = {
   8: { name: "creationTimestamp", type: "time" },
   9: { name: "deletionTimestamp", type: "time" },
   11: { name: "labels", type: "textMap" },
-  12: { name: "annotations", type: "textMap", keys: ["hedgerow.dev/drain"] },
+  12: { name: "annotations", type: "textMap", keys: annotations },
 };
 
 const container: Shape = {
