@@ -58,9 +58,11 @@ describe("the documentation", () => {
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
     "SECURITY.md",
-    ...readdirSync(join(root, "docs"))
-      .filter((name) => name.endsWith(".md"))
-      .map((name) => `docs/${name}`),
+    ...["docs", "docs/adr"].flatMap((folder) =>
+      readdirSync(join(root, folder))
+        .filter((name) => name.endsWith(".md"))
+        .map((name) => `${folder}/${name}`),
+    ),
   ])("%s links to what is there", (path) => {
     const targets = [...read(path).matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, target]) =>
       join(root, path, "..", target ?? ""),
