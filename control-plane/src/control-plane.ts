@@ -229,11 +229,15 @@ export class ControlPlane implements AsyncDisposable {
 
   #take(view: SourceView): void {
     const { objects, problems, stale } = view;
-    const counts = { objects: objects.length, problems: problems.length, stale: stale.size };
-    this.#options.logger.info(counts, "Read manifests");
+    const before = this.#view;
+    const isFirst = !this.#hasView;
     this.#view = view;
     this.#hasView = true;
-    this.#workloads = workloadIdentities(view.objects);
+    // In a cluster, endpoints change all the time, and manifests do not.
+    if (isFirst || objects !== before.objects) this.#workloads = workloadIdentities(objects);
+    const isNews = isFirst || objects !== before.objects || problems !== before.problems || stale !== before.stale;
+    const counts = { objects: objects.length, problems: problems.length, stale: stale.size };
+    if (isNews) this.#options.logger.info(counts, "Read manifests");
   }
 
   /** The one that is written; its trust domain may not be in force. */
