@@ -113,4 +113,12 @@ export class ClusterMesh {
       .filter((line) => line.startsWith('{"') && line.includes('"direction"'))
       .map((line) => JSON.parse(line) as Record<string, unknown>);
   }
+
+  /** Requests of a caller that failed since it was last asked to begin anew: what it was told, and what its Envoy saw. */
+  async failures(caller: string): Promise<readonly string[]> {
+    const { failed, lastFailures } = await this.load(caller);
+    if (failed === 0) return [];
+    const lines = (await this.accessLog("apps", caller)).filter(({ status }) => status !== 200).slice(-10);
+    return [`${failed} failed`, ...lastFailures, ...lines.map((line) => JSON.stringify(line))];
+  }
 }
