@@ -146,9 +146,9 @@ export class EnvoyProcess {
 
   /**
    * Asks every peer to leave and waits until they have, at most `limitMs`, still taking connections; then takes none and lets
-   * the requests that came meanwhile finish, a second more at most. `captured`: nobody has told the callers on our behalf. A caller that has not heard that this endpoint is gone, as
-   * when the control plane is away, connects again whenever it is asked to leave: refused, it tries another endpoint.
-   * This Envoy is not adopted any more.
+   * the requests that came meanwhile finish, a second more at most. `captured`: nobody has told the callers on our behalf. A
+   * caller that has not heard that this endpoint is gone, as when the control plane is away, connects again whenever it is
+   * asked to leave: refused, it tries another endpoint. This Envoy is not adopted any more.
    */
   async drain(limitMs: number, captured = false): Promise<void> {
     const deadlineMs = performance.now() + limitMs;
