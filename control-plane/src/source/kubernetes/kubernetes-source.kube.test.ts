@@ -5,6 +5,7 @@ import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startApiServer, type TestApiServer } from "../../../../scripts/testing/api-server.js";
 import { wireTo } from "../../../test/api-server.ts";
+import { until } from "../../../test/until.ts";
 import { readAccess } from "../../kubernetes/access.ts";
 import { KubernetesClient } from "../../kubernetes/client.ts";
 import type { SourceView } from "../../last-good/source-view.ts";
@@ -234,7 +235,7 @@ describe("an API server", () => {
     for (const how of ["kill", "stop"] as const) {
       const before = followed.view;
       await api.component("apiServer", how);
-      await new Promise((resolve) => setTimeout(resolve, 300));
+      await until("that it is missed", () => [...followed.source.states().values()].includes("retrying") || undefined);
       expect(followed.view).toBe(before);
       await api.component("apiServer", "start");
       await apply(slice(how === "kill" ? ["10.1.0.1", "10.1.0.2"] : ["10.1.0.3"]));
