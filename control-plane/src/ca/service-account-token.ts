@@ -1,7 +1,5 @@
 // What a stranger's token claims to be, before anybody is asked whether it is.
-import { TOKEN_TYPE } from "./token.ts";
-
-export const SERVICE_ACCOUNT_AUDIENCE = "hedgerow-enroll";
+import { TOKEN_AUDIENCE, TOKEN_TYPE } from "./token.ts";
 
 function decodePart(part: string | undefined): Readonly<Record<string, unknown>> {
   try {
@@ -27,7 +25,7 @@ export function hopelessServiceAccountToken(token: string, nowMs: number): strin
   const claims = decodePart(parts[1]);
   if (parts.length !== 3 || Object.keys(claims).length === 0) return "token is no JWT";
   const audiences = Array.isArray(claims["aud"]) ? claims["aud"] : [claims["aud"]];
-  if (!audiences.includes(SERVICE_ACCOUNT_AUDIENCE)) return "token is for another audience";
+  if (!audiences.includes(TOKEN_AUDIENCE)) return "token is for another audience";
   const kubernetes = claims["kubernetes.io"];
   if (typeof kubernetes !== "object" || kubernetes === null || !("pod" in kubernetes))
     return "token is not bound to a pod";

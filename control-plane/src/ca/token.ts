@@ -4,7 +4,8 @@ import { splitNodeId, trustDomainId } from "./names.ts";
 
 export const TOKEN_ALGORITHM = "ES256";
 export const TOKEN_TYPE = "hedgerow-join+jwt";
-const TOKEN_AUDIENCE = "hedgerow-enroll";
+/** Of every token that enrols, a service account's included. */
+export const TOKEN_AUDIENCE = "hedgerow-enroll";
 /** Bytes of the longest token that is read; ours take about 500. */
 export const MAX_TOKEN_BYTES = 4096;
 /** Milliseconds that a token may live. */

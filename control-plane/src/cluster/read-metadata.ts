@@ -3,7 +3,7 @@ import { objectIn, textIn } from "../kubernetes/json-fields.ts";
 import type { MeshNamespace, MtlsMode } from "./state.ts";
 
 const mtlsLabel = "hedgerow.dev/mtls";
-const regionLabel = "topology.kubernetes.io/region";
+export const REGION_LABEL = "topology.kubernetes.io/region";
 
 /** A Namespace. A label that says neither strict nor permissive says nothing. Never throws. */
 export function readNamespace(raw: unknown): MeshNamespace | undefined {
@@ -17,5 +17,5 @@ export function readNamespace(raw: unknown): MeshNamespace | undefined {
 
 /** The region of a Node, by its label; undefined: it has none. Never throws. */
 export function readRegion(raw: unknown): string | undefined {
-  return textIn(objectIn(objectIn(raw, "metadata"), "labels"), regionLabel, 63);
+  return textIn(objectIn(objectIn(raw, "metadata"), "labels"), REGION_LABEL, 63);
 }

@@ -21,6 +21,3 @@ export const PROXY_UID = 1337;
 export const AGENT_PORT = 15_020;
 /** Outbound capture, inbound capture, the agent. */
 export const PROXY_PORTS: readonly number[] = [15_001, 15_006, AGENT_PORT];
-
-/** What the token in TOKEN_VOLUME is good for: enrolment, nothing else. */
-export const TOKEN_AUDIENCE = "hedgerow-enroll";

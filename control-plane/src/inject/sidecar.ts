@@ -1,4 +1,5 @@
 // What is put into a pod: capture at its start, the proxy beside it, and what the proxy needs.
+import { TOKEN_AUDIENCE } from "../ca/token.ts";
 import type { PodSettings } from "./annotations.ts";
 import type { InjectionContext } from "./context.ts";
 import {
@@ -8,7 +9,6 @@ import {
   PROXY_CONTAINER,
   PROXY_UID,
   RUN_VOLUME,
-  TOKEN_AUDIENCE,
   TOKEN_VOLUME,
 } from "./names.ts";
 import type { AppProbes } from "./probes.ts";

@@ -2,9 +2,12 @@
 import { z } from "zod";
 import type { Attestation } from "../ca/attestation.ts";
 import type { WorkloadIdentity } from "../ca/names.ts";
-import { hopelessServiceAccountToken, SERVICE_ACCOUNT_AUDIENCE } from "../ca/service-account-token.ts";
+import { hopelessServiceAccountToken } from "../ca/service-account-token.ts";
+import { TOKEN_AUDIENCE } from "../ca/token.ts";
+import { REGION_LABEL } from "../cluster/read-metadata.ts";
 import type { MeshPod } from "../cluster/state.ts";
 import { messageOf } from "../errors.ts";
+import { MESH_LABEL } from "../inject/names.ts";
 import type { NodeId } from "../snapshot/snapshot.ts";
 import { type KubernetesClient, KubernetesError } from "./client.ts";
 import { Turnstile } from "./turnstile.ts";
@@ -12,8 +15,6 @@ import { Turnstile } from "./turnstile.ts";
 /** An agent waits 10 s for its SVID. */
 const REQUEST_MS = 4_000;
 const QUEUE = { width: 16, queue: 1_000 };
-const MESH_LABEL = "hedgerow.dev/mesh";
-const REGION_LABEL = "topology.kubernetes.io/region";
 const POD_NAME = "authentication.kubernetes.io/pod-name";
 const POD_UID = "authentication.kubernetes.io/pod-uid";
 
@@ -94,13 +95,13 @@ export class PodAttestor {
     const body = {
       apiVersion: "authentication.k8s.io/v1",
       kind: "TokenReview",
-      spec: { token, audiences: [SERVICE_ACCOUNT_AUDIENCE] },
+      spec: { token, audiences: [TOKEN_AUDIENCE] },
     };
     const path = "/apis/authentication.k8s.io/v1/tokenreviews";
     const { status } = review.parse(await this.#request("POST", path, body));
     if (!status.authenticated) return `the API server refuses the token: ${status.error}`;
     // An API server that knows nothing of audiences would let every token through.
-    if (!status.audiences.includes(SERVICE_ACCOUNT_AUDIENCE)) return "the API server does not confirm the audience";
+    if (!status.audiences.includes(TOKEN_AUDIENCE)) return "the API server does not confirm the audience";
     const [, namespace, serviceAccount] = /^system:serviceaccount:([^:]+):([^:]+)$/.exec(status.user.username) ?? [];
     const name = status.user.extra[POD_NAME]?.[0];
     const uid = status.user.extra[POD_UID]?.[0];
