@@ -21,10 +21,16 @@ type FilterChain = MessageInitShape<typeof FilterChainSchema>;
 /** What a listener needs its sidecar to have: the RouteConfiguration or Cluster of its service, or those of `/direct`. */
 export type Reach = "route" | "cluster" | "direct-route" | "direct-cluster";
 
+/** The best first. */
+export const CLAIMS = ["cluster-ip", "pod", "written"] as const;
+export type Claim = (typeof CLAIMS)[number];
+
 /** A Listener, and the sockets that no other may listen on in one sidecar. */
 export interface VirtualListener {
   readonly addresses: readonly string[];
   readonly port: number;
+  /** Who is known to have the addresses: the API server gives cluster IPs, a pod has its own; the rest is merely written down. */
+  readonly claim: Claim;
   readonly reaches: readonly Reach[];
   /** With as many of its addresses as are free; never none. */
   readonly listener: (addresses: readonly string[]) => Listener;
@@ -42,7 +48,7 @@ export function virtualListeners(service: VirtualServicePort): readonly VirtualL
   if (virtual.clusterIps.length === 0) return endpoints.map((endpoint) => endpointListener(service, endpoint));
   const { chains, reaches } = chainsFor(virtual.protocol, { statPrefix: name, http: "route", tcp: "cluster", id });
   const listener = (addresses: readonly string[]) => virtualListener(name, addresses, virtual.port, chains);
-  return [{ addresses: virtual.clusterIps, port: virtual.port, reaches, listener }];
+  return [{ addresses: virtual.clusterIps, port: virtual.port, claim: "cluster-ip", reaches, listener }];
 }
 
 function endpointListener(
@@ -60,7 +66,7 @@ function endpointListener(
     id,
   });
   const listener = () => virtualListener(endpointListenerName(id, address), [address], port, chains);
-  return { addresses: [address], port, reaches, listener };
+  return { addresses: [address], port, claim: nodeId === undefined ? "written" : "pod", reaches, listener };
 }
 
 /** As fields of a Listener. */

@@ -3,7 +3,7 @@ import { CLUSTER_TYPE_URL, LISTENER_TYPE_URL, ROUTE_TYPE_URL } from "@hedgerow/p
 import type { OutboundScope, ServicePortId } from "../model/model.ts";
 import type { Resource } from "../snapshot/snapshot.ts";
 import { type Layer, layerOf, patched } from "./layer.ts";
-import type { Reach } from "./listener-virtual.ts";
+import { CLAIMS, type Reach } from "./listener-virtual.ts";
 import { directName, outboundName } from "./names.ts";
 import type { ServiceResources } from "./service-resources.ts";
 
@@ -79,7 +79,11 @@ function replacements(layer: Layer, old: ServiceResources, now: ServiceResources
 type VirtualListener = ServiceResources["listeners"][number];
 
 function isAlike(a: VirtualListener, b: VirtualListener): boolean {
-  return a.port === b.port && a.addresses.join() === b.addresses.join() && a.reaches.join() === b.reaches.join();
+  return a.claim === b.claim && socketsOf(a).join() === socketsOf(b).join() && a.reaches.join() === b.reaches.join();
+}
+
+function socketsOf({ addresses, port }: VirtualListener): readonly string[] {
+  return addresses.map((address) => `${address} ${port}`);
 }
 
 function makeLayer(scope: OutboundScope, lookup: ServiceLookup, before: Layer | undefined): ScopeLayer {
@@ -94,21 +98,27 @@ function makeLayer(scope: OutboundScope, lookup: ServiceLookup, before: Layer | 
 }
 
 /**
- * One address and port has one listener, or Envoy would refuse all of them: where two services want it (headless Services with
- * the same pods), the first by name has it.
+ * One address and port has one listener, or Envoy would refuse all of them: where two services want it, the better claim has it,
+ * or nobody could keep callers from a Service by writing its address into an EndpointSlice of his own; of equal claims (headless
+ * Services with the same pods) the first by name.
  */
 function* scopeResources(
   { services }: OutboundScope,
   find: (id: ServicePortId) => ServiceResources,
 ): Iterable<Resource> {
-  const taken = new Set<string>();
+  const owners = new Map<string, VirtualListener>();
+  for (const claim of CLAIMS)
+    for (const id of services)
+      for (const listener of find(id).listeners)
+        for (const socket of listener.claim === claim ? socketsOf(listener) : [])
+          if (!owners.has(socket)) owners.set(socket, listener);
   for (const id of services) {
     const service = find(id);
-    for (const { addresses, port, reaches, resource } of service.listeners) {
-      const free = addresses.filter((address) => !taken.has(`${address} ${port}`));
-      if (free.length === 0) continue;
-      for (const address of free) taken.add(`${address} ${port}`);
-      yield resource(free);
+    for (const listener of service.listeners) {
+      const { addresses, port, reaches, resource } = listener;
+      const own = addresses.filter((address) => owners.get(`${address} ${port}`) === listener);
+      if (own.length === 0) continue;
+      yield resource(own);
       for (const reach of reaches) yield* reached(service, reach, find);
     }
   }

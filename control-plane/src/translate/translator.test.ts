@@ -223,6 +223,33 @@ test("whatever changes, in whatever order, comes out as from scratch; no two lis
   );
 });
 
+test("an address that anybody can write down is nobody's against a cluster IP or a pod of the mesh that has it", () => {
+  const http = { protocol: "http", clusterIps: [] } as const;
+  const services: Record<string, ServiceFixture> = {
+    "a/thief/80": {
+      ...http,
+      endpoints: ["a/own@10.0.7.1:80", "10.96.0.1:80", "10.0.0.1:80", "10.0.8.1:80"],
+      route: { "a/thief/80": 1 },
+      plainEndpoints: true,
+    },
+    "models/digits/80": { ...http, clusterIps: ["10.96.0.1"], endpoints: [] },
+    "models/headless/80": { ...http, endpoints: ["models/digits-0@10.0.0.1:80"] },
+    // Neither has a better claim: the first by name.
+    "models/outside/80": { ...http, endpoints: ["10.0.8.1:80"], plainEndpoints: true },
+  };
+  const model = capturedModel([{ nodeId: CALLER, address: "10.0.9.9" }], services);
+  const listeners = proxyOf(new Translator().translate(model), CALLER).resources.get(LISTENER_TYPE_URL);
+  const virtual = [...(listeners?.keys() ?? [])].filter((name) => name.startsWith("outbound/"));
+  expect(new Set(virtual)).toEqual(
+    new Set([
+      "outbound/a/thief/80/10.0.7.1",
+      "outbound/a/thief/80/10.0.8.1",
+      "outbound/models/digits/80",
+      "outbound/models/headless/80/10.0.0.1",
+    ]),
+  );
+});
+
 type Written = ReadonlyMap<string, { readonly fixture: ServiceFixture; readonly to: string | undefined } | undefined>;
 
 /** The model of what is written, with everything that is as before the same object, as models promise. */
