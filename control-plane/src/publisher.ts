@@ -2,7 +2,7 @@
 import type { MeshConfig, ObjectKey, SourceObject } from "@hedgerow/manifest";
 import { objectKey, objectRef } from "@hedgerow/manifest";
 import type { AdsServer } from "./ads/server.ts";
-import type { LastGood, SourceView } from "./last-good/source-view.ts";
+import { type LastGood, nothingGood, type SourceView, viewOf } from "./last-good/source-view.ts";
 import type { Logger } from "./logger.ts";
 import { ModelBuilder } from "./model/build.ts";
 import type { Finding } from "./model/finding.ts";
@@ -39,6 +39,7 @@ export class Publisher implements Disposable {
   #translator = new Translator();
   readonly #checker = new SnapshotChecker((refusal) => this.#refused(refusal));
   #snapshot: MeshSnapshot = new Map();
+  #view: SourceView = viewOf(nothingGood);
   #findings: readonly Finding[] = [];
   #meshConfig: MeshConfig | undefined;
   #scheduled: NodeJS.Timeout | undefined;
@@ -52,6 +53,11 @@ export class Publisher implements Disposable {
   /** What was last published. */
   get snapshot(): MeshSnapshot {
     return this.#snapshot;
+  }
+
+  /** What the snapshot was made from: the newest view, unless its translation is still to come, or failed. */
+  get view(): SourceView {
+    return this.#view;
   }
 
   /** Of the manifests as they were last translated. */
@@ -82,7 +88,8 @@ export class Publisher implements Disposable {
     const { trustDomain, view, ready, ads, keepResolved, logger, counted } = this.#deps;
     const startMs = performance.now();
     try {
-      const { objects, cluster } = view();
+      const seen = view();
+      const { objects, cluster } = seen;
       const { model, meshConfig, findings, resolved } = this.#builder.build({
         objects,
         cluster,
@@ -90,10 +97,11 @@ export class Publisher implements Disposable {
         trustDomain,
         lastResolved: this.#resolved,
       });
-      this.#findings = findings;
       const snapshot = this.#checker.check(this.#translator.translate(model));
       ads.publish(snapshot);
       this.#snapshot = snapshot;
+      this.#view = seen;
+      this.#findings = findings;
       this.#meshConfig = meshConfig;
       if (resolved !== this.#resolved) keepResolved({ objects: [...resolved.values()], generations: new Map() });
       this.#resolved = resolved;

@@ -84,13 +84,14 @@ export class Serving implements AsyncDisposable {
     );
     const status = owned.use(
       new StatusWatch(() => ({
-        view: deps.publishing.view(),
+        // Not the newest: of what is not translated yet no proxy can be said to run it.
+        view: publisher.view,
         findings: publisher.findings,
         snapshot: publisher.snapshot,
         ...countedProxies({
           states: ads.states(),
           nodes: publisher.snapshot.keys(),
-          cluster: deps.publishing.view().cluster,
+          cluster: publisher.view.cluster,
           reports: elsewhere.reports(),
           lost: elsewhere.lost(),
         }),

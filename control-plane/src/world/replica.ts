@@ -71,11 +71,10 @@ export class Replica implements Attachment {
         trustDomain,
         report: () => {
           const states = ads.states();
-          const seen = view();
           return {
             replica: podName,
             connected: states.filter(({ connected }) => connected).map(({ nodeId }) => nodeId),
-            objects: seen === undefined ? [] : [...describeReplica(seen, publisher.snapshot, states)],
+            objects: [...describeReplica(publisher.view, publisher.snapshot, states)],
             proxies: [...proxies()],
           };
         },
