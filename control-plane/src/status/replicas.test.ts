@@ -1,10 +1,11 @@
 import type { ObjectKey } from "@hedgerow/manifest";
 import { describe, expect, test } from "vitest";
+import { parse, TRUST_DOMAIN } from "../../test/mesh.ts";
 import type { ProxyState } from "../ads/proxy-state.ts";
 import type { MeshPod } from "../cluster/state.ts";
 import type { ProxyInit } from "./describe-proxies.ts";
 import type { Programmed } from "./programmed.ts";
-import { countedProxies, mergeProxies, type ReplicaReport, withReports } from "./replicas.ts";
+import { countedProxies, describeReplica, mergeProxies, type ReplicaReport, withReports } from "./replicas.ts";
 
 const KEY: ObjectKey = "AccessPolicy/models/digits";
 
@@ -57,6 +58,17 @@ describe("counts of all replicas", () => {
       4,
       ["a", "models/m"],
     ]);
+  });
+  test("of a replica that has not seen the object all may need it; of a Service it may not list it", () => {
+    const reports = [report("a", { connected: new Set(["models/x", "models/y"]) }), report("b")];
+    expect(summary(withReports(here, KEY, 3n, reports))).toEqual([4, 3, ["a", "models/m"]]);
+    expect(summary(withReports(here, "Service/models/digits", 3n, reports))).toEqual([2, 1, ["models/m"]]);
+  });
+  test("of a replica at another generation that no proxy needs all may need this one; one without proxies says nothing", () => {
+    const connected = new Set(["models/x"]);
+    const reports = [report("a", { connected, objects: counts(0) }), report("b", { objects: counts(0) })];
+    expect(summary(withReports(here, KEY, 4n, reports))).toEqual([3, 2, ["a", "models/m"]]);
+    expect(summary(withReports(here, KEY, 3n, reports))).toEqual([2, 1, ["models/m"]]);
   });
   test("a reason that is not ours counts without its name", () => {
     const odd = new Map(
@@ -132,5 +144,18 @@ test("a proxy is listed once: where it is connected, or was last", () => {
     ["a/0", "there"],
     ["a/1", "there"],
     ["a/2", "there"],
+  ]);
+});
+
+test("a replica tells of an object that none of its proxies needs: it has seen it", () => {
+  const objects = parse(`
+apiVersion: hedgerow.dev/v1alpha1
+kind: MeshConfig
+metadata: { name: mesh, namespace: hedgerow-system }
+spec: { trustDomain: ${TRUST_DOMAIN} }
+`);
+  const generations = new Map([["MeshConfig/hedgerow-system/mesh", 7]] as const);
+  expect(describeReplica({ objects, generations }, new Map(), [])).toMatchObject([
+    { name: "mesh", observedGeneration: 7n, proxiesTotal: 0, proxiesProgrammed: 0 },
   ]);
 });

@@ -29,7 +29,11 @@ interface ReportedObject {
 /** Their number is in the counts. */
 const MAX_LAGGARDS = 100;
 
-/** One object's counts here and elsewhere together. A replica that is at another generation counts as all pending. */
+/**
+ * One object's counts here and elsewhere together. A replica that is at another generation counts as all pending. Where it has
+ * no proxy that needs that one, or says nothing of the object, which it has not seen then, all of its proxies may need what is
+ * written now. Not so of Services: one replica may list what another does not, and each may count generations of its own.
+ */
 export function withReports(
   here: Programmed | undefined,
   key: ObjectKey,
@@ -38,15 +42,18 @@ export function withReports(
 ): Programmed {
   let { total, lagging } = here ?? { total: 0, lagging: 0 };
   const lags = [...(here?.lags ?? [])];
-  for (const { replica, objects } of reports) {
+  for (const { replica, connected, objects } of reports) {
     const there = objects.get(key);
-    if (there === undefined) continue;
-    total += there.proxiesTotal;
-    if (there.observedGeneration !== generation) {
-      lagging += there.proxiesTotal;
-      lags.push({ nodeId: replica, reason: "Pending", message: "is at another generation", refused: undefined });
+    if (there?.observedGeneration !== generation) {
+      const pending = there?.proxiesTotal || (key.startsWith("Service/") ? 0 : connected.size);
+      if (pending === 0) continue;
+      total += pending;
+      lagging += pending;
+      const message = there === undefined ? "has not seen it yet" : "is at another generation";
+      lags.push({ nodeId: replica, reason: "Pending", message, refused: undefined });
       continue;
     }
+    total += there.proxiesTotal;
     lagging += there.proxiesTotal - there.proxiesProgrammed;
     lags.push(
       ...there.laggards.flatMap(({ nodeId, reason, message }): Lag[] =>
@@ -57,7 +64,7 @@ export function withReports(
   return { total, lagging, lags: lags.sort((a, b) => (a.nodeId < b.nodeId ? -1 : 1)) };
 }
 
-/** What this replica tells the others of its own: objects that are listed, and that a connected proxy needs. */
+/** What this replica tells the others of its own: all objects that are listed, needed by a connected proxy or not. */
 export function describeReplica(
   view: Pick<SourceView, "generations"> & ListedView,
   snapshot: MeshSnapshot,
@@ -69,14 +76,15 @@ export function describeReplica(
   return view.objects.flatMap((object) => {
     const ref: ObjectRef = objectRef(object.manifest);
     const found = programmed.get(objectKey(ref));
-    if (found === undefined || !isListed(ref, found)) return [];
+    if (!isListed(ref, found)) return [];
+    const { total, lagging, lags } = found ?? { total: 0, lagging: 0, lags: [] };
     return [
       {
         ...ref,
         observedGeneration: BigInt(view.generations.get(objectKey(ref)) ?? 1),
-        proxiesTotal: found.total,
-        proxiesProgrammed: found.total - found.lagging,
-        laggards: found.lags.slice(0, MAX_LAGGARDS).map(({ nodeId, reason, message }) => ({ nodeId, reason, message })),
+        proxiesTotal: total,
+        proxiesProgrammed: total - lagging,
+        laggards: lags.slice(0, MAX_LAGGARDS).map(({ nodeId, reason, message }) => ({ nodeId, reason, message })),
       },
     ];
   });
