@@ -3,7 +3,7 @@ import { pino } from "pino";
 import { expect, test } from "vitest";
 import { parse, TRUST_DOMAIN } from "../test/mesh.ts";
 import { type SourceView, viewOf } from "./last-good/source-view.ts";
-import { Publisher } from "./publisher.ts";
+import { Publisher, type PublisherDeps } from "./publisher.ts";
 
 const objects = parse(`
 apiVersion: hedgerow.dev/v1alpha1
@@ -16,22 +16,40 @@ const atGeneration = (generation: number): SourceView =>
     objects,
     generations: new Map(objects.map(({ manifest }) => [objectKey(objectRef(manifest)), generation])),
   });
+const deps: Omit<PublisherDeps, "view"> = {
+  trustDomain: TRUST_DOMAIN,
+  ready: () => new Set(),
+  ads: { publish: () => {} },
+  lastResolved: [],
+  keepResolved: () => {},
+  logger: pino({ enabled: false }),
+  counted: () => {},
+};
+
+test("what is published without an edit, as endpoints come and go, is no line at level info", () => {
+  let view = atGeneration(1);
+  const lines: string[] = [];
+  using publisher = new Publisher({
+    ...deps,
+    view: () => view,
+    logger: pino({ level: "info" }, { write: (line) => void lines.push(line) }),
+  });
+  publisher.publish();
+  view = { ...view, cluster: { pods: new Map(), services: new Map(), namespaces: new Map() } };
+  publisher.publish();
+  expect(lines).toHaveLength(1);
+});
 
 test("its view is what its snapshot was made from: not what is still to be translated, nor what could not be", () => {
   let view = atGeneration(1);
   let isBroken = false;
   using publisher = new Publisher({
-    trustDomain: TRUST_DOMAIN,
+    ...deps,
     view: () => view,
     ready: () => {
       if (isBroken) throw new Error("broken");
       return new Set();
     },
-    ads: { publish: () => {} },
-    lastResolved: [],
-    keepResolved: () => {},
-    logger: pino({ enabled: false }),
-    counted: () => {},
   });
   expect(publisher.view.objects).toEqual([]);
   publisher.publish();

@@ -100,6 +100,7 @@ export class Publisher implements Disposable {
       const snapshot = this.#checker.check(this.#translator.translate(model));
       ads.publish(snapshot);
       this.#snapshot = snapshot;
+      const isEdit = seen.objects !== this.#view.objects;
       this.#view = seen;
       this.#findings = findings;
       this.#meshConfig = meshConfig;
@@ -107,7 +108,9 @@ export class Publisher implements Disposable {
       this.#resolved = resolved;
       counted("published");
       const durationMs = Math.round(performance.now() - startMs);
-      logger.info({ proxies: snapshot.size, findings: findings.length, duration_ms: durationMs }, "Published snapshot");
+      const counts = { proxies: snapshot.size, findings: findings.length, duration_ms: durationMs };
+      // Endpoints alone come and go many times a second.
+      logger[isEdit ? "info" : "debug"](counts, "Published snapshot");
     } catch (error) {
       logger.error({ err: error }, "Kept the snapshot before: translation failed");
       counted("kept");
