@@ -1,4 +1,5 @@
 import { request } from "node:http";
+import { connect as connectHttp2 } from "node:http2";
 import { connect } from "node:tls";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createGrpcTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
@@ -79,6 +80,32 @@ describe("zero trust", () => {
     const refusal = await refusalOf(predictorClient(mesh().reader.localPort).serverLive({}));
     expect(refusal.code).toBe(Code.PermissionDenied);
   });
+
+  test("refuses calls without end, and answers those that it allows meanwhile", async () => {
+    const { reader, digits } = mesh();
+    const load = new Load(predictorClient(reader.localPort), digits);
+    const session = connectHttp2(`http://127.0.0.1:${reader.localPort}`);
+    const headers = { ":method": "POST", ":path": "/inference.GRPCInferenceService/ServerLive" };
+    // Refused before it has sent its body, so that one sidecar after the other gives the stream up.
+    const refuse = async (): Promise<unknown> => {
+      const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+      const stream = session.request(headers);
+      stream.write("{");
+      stream.once("response", ({ ":status": status }) => {
+        stream.end();
+        resolve(status);
+      });
+      stream.once("error", reject).resume();
+      return await promise;
+    };
+    const statuses = new Set<unknown>();
+    for (let round = 0; round < 400; round++)
+      for (const status of await Promise.all(Array.from({ length: 25 }, refuse))) statuses.add(status);
+    session.destroy();
+    await load.stop();
+    expect([...statuses]).toEqual([403]);
+    expect(load.failures).toEqual([]);
+  }, 60_000);
 
   test("refuses TLS without a certificate of the mesh on an inbound port", async () => {
     const { predictor } = mesh();

@@ -1,5 +1,7 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { type Any, anyPack } from "@bufbuild/protobuf/wkt";
+import { sizeDelimitedEncode, WireType } from "@bufbuild/protobuf/wire";
+import { type Any, anyPack, UInt64ValueSchema } from "@bufbuild/protobuf/wkt";
+import { type Http2ProtocolOptions, Http2ProtocolOptionsSchema } from "@hedgerow/proto/envoy/config/core/v3/protocol";
 import type { FilterSchema } from "@hedgerow/proto/envoy/config/listener/v3/listener_components";
 import { RBACSchema } from "@hedgerow/proto/envoy/extensions/filters/http/rbac/v3/rbac";
 import { RouterSchema } from "@hedgerow/proto/envoy/extensions/filters/http/router/v3/router";
@@ -16,7 +18,15 @@ import {
 import { TypedStructSchema } from "@hedgerow/proto/xds/type/v3/typed_struct";
 import { accessLog, type Direction } from "./access-log.ts";
 import { ADS_SOURCE } from "./config-source.ts";
-import { HTTP2_OPTIONS, MAX_HEADERS, MAX_HEADERS_KIB, ms, SERVER_CONNECTION_MS, STREAM_IDLE_MS } from "./limits.ts";
+import {
+  HTTP2_OPTIONS,
+  MAX_HEADERS,
+  MAX_HEADERS_KIB,
+  ms,
+  SERVER_CONNECTION_MS,
+  STREAM_IDLE_MS,
+  STREAM_RESETS,
+} from "./limits.ts";
 import { RBAC_FILTER, rbac } from "./rbac.ts";
 import { UNSERVED_REPLY } from "./unserved.ts";
 
@@ -53,7 +63,7 @@ function connectionManager({
       maxHeadersCount: MAX_HEADERS,
       ...(direction === "inbound" ? { maxConnectionDuration: ms(SERVER_CONNECTION_MS) } : {}),
     },
-    http2ProtocolOptions: HTTP2_OPTIONS,
+    http2ProtocolOptions: HTTP2_SERVER_OPTIONS,
     maxRequestHeadersKb: MAX_HEADERS_KIB,
     streamIdleTimeout: ms(STREAM_IDLE_MS),
     requestHeadersTimeout: ms(10_000),
@@ -102,6 +112,17 @@ const RBAC = filter(RBAC_FILTER, anyPack(RBACSchema, create(RBACSchema, { rules:
 
 const FILTERS = { inbound: [RBAC, ROUTER], outbound: [ROUTER] };
 const LOGS = { inbound: [accessLog("inbound")], outbound: [accessLog("outbound")] };
+
+const HTTP2_SERVER_OPTIONS = http2ServerOptions();
+
+// NOTE: unknown fields, because the API tree that our types come from is older than `stream_reset_burst` (21) and
+// `stream_reset_rate` (22), google.protobuf.UInt64Value (Envoy 1.40).
+function http2ServerOptions(): Http2ProtocolOptions {
+  const data = sizeDelimitedEncode(UInt64ValueSchema, create(UInt64ValueSchema, { value: STREAM_RESETS }));
+  const options = create(Http2ProtocolOptionsSchema, HTTP2_OPTIONS);
+  options.$unknown = [21, 22].map((no) => ({ no, wireType: WireType.LengthDelimited, data }));
+  return options;
+}
 
 // NOTE: a TypedStruct, because the API tree that our types come from is older than `remove_on_match` (Envoy 1.36).
 const STRIP_OWN_HEADERS = {

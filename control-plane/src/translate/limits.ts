@@ -14,6 +14,14 @@ export const HTTP2_OPTIONS = {
   initialConnectionWindowSize: 4 * BUFFER_BYTES,
 } as const;
 
+/**
+ * Streams that a caller may give up, at once and a second, before its connection is closed with all that is under way on it. A
+ * sidecar gives up each request that is refused before its body is in: the codec's own limit, 33 a second, would take a
+ * caller's allowed requests for the sake of its refused ones. Whoever gives up before an answer is still limited, by Envoy
+ * itself (`overload.premature_reset_total_stream_count`: half of 500).
+ */
+export const STREAM_RESETS = 100_000n;
+
 /** Header fields of one message, and their size in KiB (Envoy's own defaults, stated so that they cannot change). */
 export const MAX_HEADERS = 100;
 export const MAX_HEADERS_KIB = 60;
