@@ -129,9 +129,7 @@ describe("the rules", () => {
 -A hedgerow-inbound -p tcp --dport 8443 -j REDIRECT --to-ports 15006
 -A hedgerow-outbound -o lo -s 127.0.0.6/32 -j RETURN
 -A hedgerow-outbound -o lo ! -d 127.0.0.0/8 -p tcp -m owner --uid-owner 1337 -j hedgerow-inbound
--A hedgerow-outbound -o lo ! -d 127.0.0.0/8 -p tcp -m owner --gid-owner 1337 -j hedgerow-inbound
 -A hedgerow-outbound -m owner --uid-owner 1337 -j RETURN
--A hedgerow-outbound -m owner --gid-owner 1337 -j RETURN
 -A hedgerow-outbound -o lo -j RETURN
 -A hedgerow-outbound -d 127.0.0.0/8 -j RETURN
 -A hedgerow-outbound -p tcp --dport 9200 -j RETURN

@@ -5,8 +5,8 @@ const OUTBOUND_PORT = 15_001;
 const INBOUND_PORT = 15_006;
 /** Metrics and probes: kubelet and Prometheus have no certificate of the mesh. */
 const AGENT_PORT = 15_020;
-/** User and group of agent and Envoy. */
-const PROXY_ID = 1_337;
+/** User of agent and Envoy. Their group tells nothing: any pod may have it, and would go around its proxy. */
+const PROXY_UID = 1_337;
 /** Where Envoy's connections to the application, and the agent's probes, come from. */
 const FROM_PROXY = "127.0.0.6/32";
 /** A resolver turns to TCP when an answer is too long for UDP, which is not captured: names must not need the proxy. */
@@ -63,14 +63,14 @@ function inbound({ inboundPorts, excludeInboundPorts }: Capture, verdict: string
 function outbound(capture: Capture): readonly string[] {
   const redirect = `REDIRECT --to-ports ${OUTBOUND_PORT}`;
   const { outboundIpRanges, outboundPorts } = capture;
-  const owners = ["uid", "gid"].map((kind) => `-m owner --${kind}-owner ${PROXY_ID}`);
+  const byProxy = `-m owner --uid-owner ${PROXY_UID}`;
   const excludedPorts = [...capture.excludeOutboundPorts, ...(outboundPorts.includes(DNS_PORT) ? [] : [DNS_PORT])];
   const rules = [
     // From Envoy to the application, by the pod's own address.
     `-o lo -s ${FROM_PROXY} -j RETURN`,
     // From Envoy to its own pod, which it chose among a Service's endpoints: as from any other pod.
-    ...owners.map((owner) => `-o lo ! -d 127.0.0.0/8 -p tcp ${owner} -j ${INBOUND}`),
-    ...owners.map((owner) => `${owner} -j RETURN`),
+    `-o lo ! -d 127.0.0.0/8 -p tcp ${byProxy} -j ${INBOUND}`,
+    `${byProxy} -j RETURN`,
     // Within the pod.
     "-o lo -j RETURN",
     "-d 127.0.0.0/8 -j RETURN",
