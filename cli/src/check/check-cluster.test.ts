@@ -129,6 +129,13 @@ describe("checkCluster", () => {
     ]);
   });
 
+  it("advises to apply Hedgerow as docs/kubernetes.md does: a server-side apply conflicts with that", () => {
+    const bare = { definitions: seen([]), webhooks: seen([]), deployment: seen(undefined) };
+    const advice = checkCluster({ ...well, ...bare }).flatMap((finding) => finding.advice ?? []);
+    expect(advice.filter((line) => line.includes("-k manifests/"))).toContain("kubectl apply -k manifests/base");
+    expect(advice.filter((line) => /--server-side -k manifests/.test(line))).toEqual([]);
+  });
+
   it.each<[name: string, change: Partial<ClusterFacts>, complaints: readonly string[]]>([
     [
       "an old API server",

@@ -13,9 +13,7 @@ function judgeReplicas({ deployment }: ClusterFacts): readonly Finding[] {
   const { good, bad, doubtful, unseen } = reporterOf("control-plane");
   if (!deployment.ok) return [unseen("the control plane", deployment.why)];
   if (deployment.value === undefined)
-    return [
-      bad("there is no Deployment hedgerow-system/control-plane", "kubectl apply --server-side -k manifests/base"),
-    ];
+    return [bad("there is no Deployment hedgerow-system/control-plane", "kubectl apply -k manifests/base")];
   const wanted = numberAt(deployment.value, "spec", "replicas") ?? 1;
   const ready = numberAt(deployment.value, "status", "readyReplicas") ?? 0;
   const updated = numberAt(deployment.value, "status", "updatedReplicas") ?? 0;

@@ -13,13 +13,12 @@ export function judgeDefinitions({ definitions, expectedDefinitions }: ClusterFa
   const ours = expectedDefinitions.flatMap((expected) => {
     const name = nameOf(expected);
     const definition = present.get(name);
-    if (definition === undefined)
-      return [bad(`${name} is not installed`, "kubectl apply --server-side -k manifests/crds")];
+    if (definition === undefined) return [bad(`${name} is not installed`, "kubectl apply -k manifests/crds")];
     if (!isEstablished(definition))
       return [bad(`${name} is not established: ${whyNot(definition)}`, `kubectl describe crd ${name}`)];
     return sameJson(essence(definition), essence(expected))
       ? []
-      : [doubtful(`${name} is of another version than this command`, "kubectl apply --server-side -k manifests/crds")];
+      : [doubtful(`${name} is of another version than this command`, "kubectl apply -k manifests/crds")];
   });
   return [
     ...(ours.length === 0

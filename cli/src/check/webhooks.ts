@@ -4,7 +4,7 @@ import { labelOf, listAt, textAt } from "./fields.ts";
 import { type Finding, reporterOf, someOf } from "./finding.ts";
 
 const kinds = ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"] as const;
-const reinstall = "kubectl apply --server-side -k manifests/base";
+const reinstall = "kubectl apply -k manifests/base";
 const askControlPlane = "kubectl logs -n hedgerow-system deployment/control-plane";
 
 /** Whether the API server has our webhooks, trusts them, reaches them, and what it does when it can't. */
