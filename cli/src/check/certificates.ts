@@ -32,9 +32,9 @@ function judgeServing({ servingCertificate, nowMs, deployment }: ClusterFacts): 
   if (!servingCertificate.ok) return [unseen("the webhook's certificate", servingCertificate.why)];
   const { notAfterMs, trustedBy } = servingCertificate.value;
   if (trustedBy === "nobody")
-    return [bad("the webhook's certificate does not hang on the caBundle that the API server has", restart)];
+    return [bad("the webhook's certificate does not chain to the caBundle that the API server has", restart)];
   const leftMs = notAfterMs - nowMs;
   if (leftMs <= 0) return [bad("the webhook's certificate has expired", restart)];
   const left = leftMs < dayMs ? `${Math.floor(leftMs / 3_600_000)} hours` : `${Math.floor(leftMs / dayMs)} days`;
-  return [good(`the webhook's certificate hangs on the caBundle, and is good for ${left}; it renews itself`)];
+  return [good(`the webhook's certificate chains to the caBundle, and is good for ${left}; it renews itself`)];
 }

@@ -122,7 +122,7 @@ describe("checkCluster", () => {
       "good the API server reaches the validating webhook",
       "good a pod that asks for a sidecar gets one",
       `good trust root ${"ab".repeat(6)}… is good for 3000 days`,
-      "good the webhook's certificate hangs on the caBundle, and is good for 20 hours; it renews itself",
+      "good the webhook's certificate chains to the caBundle, and is good for 20 hours; it renews itself",
       "good the clocks agree",
       "good namespace fraud in the mesh",
       "good every namespace of the mesh is strict: plain text is refused",
@@ -269,7 +269,7 @@ describe("checkCluster", () => {
       [
         `! certificate-authority: trust root ${"ab".repeat(6)}… ends in 30 days`,
         "✗ certificate-authority: trust root cd… has expired: nobody in the mesh trusts anybody",
-        "✗ webhook-certificate: the webhook's certificate does not hang on the caBundle that the API server has",
+        "✗ webhook-certificate: the webhook's certificate does not chain to the caBundle that the API server has",
       ],
     ],
     [
