@@ -1,7 +1,7 @@
 // A living sidecar whose application is dead: what it could not hand over is answered by another server, and only that.
 import { once } from "node:events";
 import { createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
-import { connect } from "node:http2";
+import { connect, constants, createServer as createHttp2Server } from "node:http2";
 import { connect as tcpConnect } from "node:net";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -16,6 +16,7 @@ const stack = new AsyncDisposableStack();
 let localPort = 0;
 let aloneLocalPort = 0;
 let grpcLocalPort = 0;
+let refusingLocalPort = 0;
 let appPort = 0;
 let serverPorts: readonly number[] = [];
 /** Requests that reached an application. */
@@ -40,10 +41,27 @@ beforeAll(async () => {
     app.closeAllConnections();
     app.close();
   });
-  const ports = await freePorts(7);
+  const refusing = createHttp2Server();
+  let streams = 0;
+  refusing.on("stream", (stream) => {
+    streams += 1;
+    // Our own refusal is an error of the stream to Node.
+    stream.on("error", () => {});
+    // As a server that drains says of a stream that came too late.
+    if (streams % 2 === 1) stream.close(constants.NGHTTP2_REFUSED_STREAM);
+    else stream.respond({ ":status": 200 }, { endStream: true });
+  });
+  refusing.listen(0, "127.0.0.1");
+  await once(refusing, "listening");
+  const refusingAddress = refusing.address();
+  const refusingPort = typeof refusingAddress === "object" && refusingAddress !== null ? refusingAddress.port : 0;
+  stack.defer(async () => {
+    refusing.close();
+  });
+  const ports = await freePorts(9);
   const [dead = 0] = ports;
-  [localPort = 0, aloneLocalPort = 0, grpcLocalPort = 0, ...serverPorts] = ports.slice(1);
-  const [living = 0, deadInbound = 0, grpcInbound = 0] = serverPorts;
+  [localPort = 0, aloneLocalPort = 0, grpcLocalPort = 0, refusingLocalPort = 0, ...serverPorts] = ports.slice(1);
+  const [living = 0, deadInbound = 0, grpcInbound = 0, refusingInbound = 0] = serverPorts;
   const server = (name: string, inbound: string) => `
 apiVersion: hedgerow.dev/v1alpha1
 kind: Workload
@@ -58,7 +76,10 @@ spec: {selector: ${selector}, ports: [{port: 80, targetPort: ${port}}]}
 ---`;
   const { snapshot } = build(
     parse(`
-${server("living", `{name: app, port: ${living}, appPort: ${appPort}, protocol: http1}`)}
+${server(
+  "living",
+  `{name: app, port: ${living}, appPort: ${appPort}, protocol: http1}, {name: late, port: ${refusingInbound}, appPort: ${refusingPort}, protocol: http2}`,
+)}
 ${server(
   "dead",
   `{name: app, port: ${deadInbound}, appPort: ${dead}, protocol: http1}, {name: grpc, port: ${grpcInbound}, appPort: ${dead}, protocol: grpc}`,
@@ -66,6 +87,7 @@ ${server(
 ${service("digits", "{app: digits}", "app")}
 ${service("alone", "{name: dead}", "app")}
 ${service("grpc", "{name: dead}", "grpc")}
+${service("late", "{name: living}", "late")}
 apiVersion: hedgerow.dev/v1alpha1
 kind: Workload
 metadata: {name: teller, namespace: branch}
@@ -76,6 +98,7 @@ spec:
     - {service: models/digits, localPort: ${localPort}}
     - {service: models/alone, localPort: ${aloneLocalPort}}
     - {service: models/grpc, localPort: ${grpcLocalPort}}
+    - {service: models/late, localPort: ${refusingLocalPort}}
 `),
   );
   for (const [nodeId, account] of [
@@ -160,6 +183,13 @@ test("an application cannot have requests repeated that it has begun", async () 
   const answers = await Promise.all(Array.from({ length: 20 }, () => call({ port: localPort, path: "/liar" })));
   expect(answers.map((answered) => answered.status)).toEqual(answers.map(() => 503));
   expect(begun).toBe(20);
+});
+
+test("a stream that the application refused unseen, as it does when it drains, is tried again", async () => {
+  const statuses = [];
+  for (let round = 0; round < 20; round++)
+    statuses.push((await post(refusingLocalPort, "/", [Buffer.alloc(10)])).status);
+  expect(statuses).toEqual(statuses.map(() => 200));
 });
 
 test("a gRPC caller gets status 14, and is tried elsewhere first", async () => {

@@ -1,6 +1,6 @@
 // npm run demo:kubernetes: a real cluster of one node on this machine, Hedgerow on it, and digits through it. Ends with status
 // 0 when every line is ✓.
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -29,6 +29,7 @@ async function show(screen: Screen, node: Node, mesh: ClusterMesh): Promise<void
   await showJob(screen, mesh);
   await showScale(screen, mesh);
   await showOutage(screen, node, mesh);
+  await mesh.settled();
   screen.say("\n$ kubectl get hedgerow,httproutes -A");
   screen.say((await mesh.kubectl(["get", "hedgerow,httproutes", "-A"])).trimEnd());
 }
@@ -51,10 +52,11 @@ async function demo(args: readonly string[]): Promise<number> {
     });
   screen.say("Hedgerow on Kubernetes: one node, a control plane of two replicas, 3 predictors and 2 callers in pods");
   const startedAt = performance.now();
+  const directory = mkdtempSync(join(tmpdir(), "hedgerow-demo-"));
   let cluster: Node | undefined;
   try {
     const { node, mesh } = await startNodeMesh({
-      directory: mkdtempSync(join(tmpdir(), "hedgerow-demo-")),
+      directory,
       callers: ["reader", "batch-job"],
       progress: (step) => screen.progress(step),
       signal: stopping.signal,
@@ -65,7 +67,7 @@ async function demo(args: readonly string[]): Promise<number> {
     await Promise.race([show(screen, node, mesh), interrupted]);
     if (!keep) return screen.failed === 0 ? 0 : 1;
     screen.say(
-      `\nTo look around:  export KUBECONFIG=${node.kubeconfig}\n                 kubectl get hedgerow -A\nCtrl-C stops it.`,
+      `\nTo look around:  export KUBECONFIG=${node.kubeconfig}\n                 kubectl get hedgerow -A -o wide; npx hedgerow check\nCtrl-C stops it.`,
     );
     return await interrupted;
   } catch (error) {
@@ -76,6 +78,7 @@ async function demo(args: readonly string[]): Promise<number> {
       screen.progress("stopping");
       await cluster[Symbol.asyncDispose]();
     }
+    rmSync(directory, { recursive: true, force: true });
   }
 }
 

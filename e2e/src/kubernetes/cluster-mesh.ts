@@ -75,6 +75,14 @@ export class ClusterMesh {
     for (const name of callers) await this.rollout("apps", name);
   }
 
+  /** Awaits that every policy is in effect on every proxy that needs it. */
+  async settled(): Promise<void> {
+    const effective = ["get", "hedgerow", "-A", "-o", "jsonpath={.items[*].status.effective}"];
+    await until("every policy in effect", waitMs, async () =>
+      (await this.kubectl(effective)).split(" ").every((is) => is === "yes"),
+    );
+  }
+
   async rollout(namespace: string, deployment: string): Promise<void> {
     await this.kubectl(["-n", namespace, "rollout", "status", `deployment/${deployment}`, "--timeout=180s"]);
   }

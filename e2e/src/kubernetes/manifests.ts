@@ -43,6 +43,7 @@ spec:
             - {name: HEDGEROW_METRICS_LISTEN, value: "0.0.0.0:9090"}
             - {name: HEDGEROW_WORKERS, value: "1"}
           ports: [{name: grpc, containerPort: 8080}, {name: http-metrics, containerPort: 9090}]
+          lifecycle: {preStop: {sleep: {seconds: 2}}}
           startupProbe: {httpGet: {path: /readyz, port: http-metrics}, periodSeconds: 1, failureThreshold: 120}
           readinessProbe: {httpGet: {path: /readyz, port: http-metrics}, periodSeconds: 1}
           volumeMounts: [{name: model, mountPath: /models/digits/${version}}]
