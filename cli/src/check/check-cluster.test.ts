@@ -308,6 +308,19 @@ describe("checkCluster", () => {
       ["! injection: no namespace is in the mesh"],
     ],
     [
+      "labels that are misspelt",
+      {
+        namespaces: seen([
+          fraud,
+          named("models", { labels: { "hedgerow.dev/injection": "true", "hedgerow.dev/mtls": "stirct" } }),
+        ]),
+      },
+      [
+        "! labels: namespace models has label hedgerow.dev/injection=true, which counts as absent",
+        "! labels: namespace models has label hedgerow.dev/mtls=stirct, which counts as absent",
+      ],
+    ],
+    [
       "a namespace that takes plain text",
       {
         namespaces: seen([named("fraud", { labels: { "hedgerow.dev/revision": "default" } })]),

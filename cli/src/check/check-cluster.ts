@@ -4,7 +4,7 @@ import { judgeControlPlane } from "./control-plane.ts";
 import { judgeDefinitions } from "./definitions.ts";
 import type { ClusterFacts } from "./facts.ts";
 import type { Finding } from "./finding.ts";
-import { judgeInjected } from "./injection.ts";
+import { judgeInjected, judgeLabels } from "./injection.ts";
 import { judgePermissive } from "./permissive.ts";
 import { judgeVersions } from "./versions.ts";
 import { judgeWebhooks } from "./webhooks.ts";
@@ -18,6 +18,7 @@ export function checkCluster(facts: ClusterFacts): readonly Finding[] {
     ...judgeWebhooks(facts),
     ...judgeCertificates(facts),
     ...judgeClocks(facts),
+    ...judgeLabels(facts),
     ...judgeInjected(facts),
     ...judgePermissive(facts),
   ];

@@ -18,6 +18,27 @@ export function meshNamespaces(namespaces: readonly unknown[]): readonly string[
   return namespaces.filter((namespace) => revisionOf(namespace) !== undefined).map(nameOf);
 }
 
+const values: readonly (readonly [label: string, known: readonly string[]])[] = [
+  [injectionLabel, ["enabled", "disabled"]],
+  ["hedgerow.dev/mtls", ["strict", "permissive"]],
+];
+
+/** Labels of namespaces that mean nothing: a slip of the pen leaves a namespace outside, or in plain text, without a word. */
+export function judgeLabels({ namespaces }: ClusterFacts): readonly Finding[] {
+  const { doubtful } = reporterOf("labels");
+  if (!namespaces.ok) return [];
+  return namespaces.value.flatMap((namespace) =>
+    values.flatMap(([label, known]) => {
+      const value = labelOf(namespace, label);
+      if (value === undefined || known.includes(value)) return [];
+      const message = `namespace ${nameOf(namespace)} has label ${label}=${value}, which counts as absent`;
+      return [
+        doubtful(message, `kubectl label namespace ${nameOf(namespace)} --overwrite ${label}=${known.join("|")}`),
+      ];
+    }),
+  );
+}
+
 /** Which namespaces are in the mesh, which of their pods are not and why, and what an injector of another revision made. */
 export function judgeInjected(facts: ClusterFacts): readonly Finding[] {
   const { namespaces, meshPods, otherPods } = facts;
