@@ -133,13 +133,19 @@ class Behind {
 
 const NONE: ReadonlySet<NodeId> = new Set();
 
-/** Pods that came or went, or have another identity. */
+/** Pods that came or went, or differ in what a Service's endpoints are made from. */
 function changedPods(before: ReadonlyMap<NodeId, MeshPod>, now: ReadonlyMap<NodeId, MeshPod>): ReadonlySet<NodeId> {
   const changed = new Set<NodeId>();
   for (const [nodeId, pod] of now) {
     const known = before.get(nodeId);
-    if (known !== pod && known?.serviceAccount !== pod.serviceAccount) changed.add(nodeId);
+    if (known !== pod && (known === undefined || !isSameEndpoint(known, pod))) changed.add(nodeId);
   }
   for (const nodeId of before.keys()) if (!now.has(nodeId)) changed.add(nodeId);
   return changed;
+}
+
+// Most changes of a pod are of its status, and concern no Service.
+function isSameEndpoint(a: MeshPod, b: MeshPod): boolean {
+  const of = ({ serviceAccount, address, captured }: MeshPod) => JSON.stringify([serviceAccount, address, captured]);
+  return of(a) === of(b);
 }
