@@ -300,10 +300,16 @@ describe("after an edit, what it does not concern is the very same object:", () 
       ["models/web"],
     ],
     [
-      "everything but itself, of a pod with another address",
+      "everything but itself and its Service, of a pod with another address",
       { cluster: { ...state, pods: new Map(state.pods).set("models/web", { ...web, address: "10.1.0.7" }) } },
-      "same",
+      ["models/digits/80"],
       ["models/web"],
+    ],
+    [
+      "everything, of a pod that says the same anew",
+      { cluster: { ...state, pods: new Map(state.pods).set("models/web", { ...web, captured: { ...web.captured } }) } },
+      "same",
+      "same",
     ],
     [
       "everything but its namespace's pods, of a namespace that becomes strict",
