@@ -7,12 +7,16 @@ export const SECRET_TYPE_URL = "type.googleapis.com/envoy.extensions.transport_s
 /** Ours: read by the agent, never by Envoy. */
 export const WORKLOAD_CONFIG_TYPE_URL = "type.googleapis.com/hedgerow.agent.v1.WorkloadConfig";
 
+/** Ours: what the agent inspects and records. */
+export const INSPECTION_CONFIG_TYPE_URL = "type.googleapis.com/hedgerow.agent.v1.InspectionConfig";
+
 export type AdsTypeUrl =
   | typeof CLUSTER_TYPE_URL
   | typeof ENDPOINT_TYPE_URL
   | typeof LISTENER_TYPE_URL
   | typeof ROUTE_TYPE_URL
-  | typeof WORKLOAD_CONFIG_TYPE_URL;
+  | typeof WORKLOAD_CONFIG_TYPE_URL
+  | typeof INSPECTION_CONFIG_TYPE_URL;
 
 /**
  * Every type that the control plane serves on ADS, in the order in which additions are pushed, so that nothing refers to
@@ -21,6 +25,8 @@ export type AdsTypeUrl =
 export const ADS_TYPE_URLS: readonly AdsTypeUrl[] = [
   CLUSTER_TYPE_URL,
   ENDPOINT_TYPE_URL,
+  // Before the routes that lead requests past the agent.
+  INSPECTION_CONFIG_TYPE_URL,
   LISTENER_TYPE_URL,
   ROUTE_TYPE_URL,
   WORKLOAD_CONFIG_TYPE_URL,

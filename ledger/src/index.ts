@@ -1,0 +1,22 @@
+export type { CheckpointClaims, StoredCheckpoint, WitnessClaims } from "./checkpoint.ts";
+export type {
+  AuditRead,
+  CertificateIssued,
+  ConnectionRefused,
+  Decision,
+  LedgerRecord,
+  LogGap,
+  Outcome,
+  PolicyEdited,
+  RecordBody,
+  RecordedFinding,
+  RecordHeader,
+  RecordsMissing,
+  Refusal,
+  SegmentClosed,
+  SegmentDeleted,
+  SegmentOpened,
+  TailRepaired,
+  TensorSummary,
+  TokenCreated,
+} from "./record.ts";

@@ -1,0 +1,17 @@
+// Names on which Envoy's configuration and the agent agree.
+
+/** Decision id: answer header of the agent, request header to the application, answer header to the caller. */
+export const DECISION_HEADER = "x-hedgerow-decision";
+/** To the application: the most bytes of a request that the mesh lets through, so that its own limit can agree. */
+export const MAX_REQUEST_BYTES_HEADER = "x-hedgerow-max-request-bytes";
+/** Route metadata; present where requests are recorded. */
+export const AUDIT_METADATA = "hedgerow.audit";
+/** In it: NAMESPACE/NAME of the AuditPolicy. */
+export const AUDIT_METADATA_POLICY = "policy";
+/** Cluster of the bootstrap: the agent's inspection server. */
+export const INSPECT_CLUSTER = "inspect";
+/** Of the two ext_authz filters of a listener a route enables at most one; neither: nothing is inspected. */
+export const INSPECT_FILTER_CLOSED = "hedgerow.inspect.closed";
+export const INSPECT_FILTER_OPEN = "hedgerow.inspect.open";
+/** Envoy appends a line of JSON here for each recorded request that ends; relative to Envoy's working directory, the run directory. */
+export const OUTCOME_LOG = "envoy-outcomes.log";
