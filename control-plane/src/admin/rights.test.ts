@@ -7,8 +7,8 @@ test("every method of the service is in the table", () => {
 });
 
 test.each([
-  ["viewer", ["getVersion", "getStatus", "listProxies"]],
-  ["auditor", ["getVersion", "getStatus", "listProxies"]],
+  ["viewer", ["getVersion", "getStatus", "listProxies", "listLedgers", "recordAuditRead"]],
+  ["auditor", ["getVersion", "getStatus", "listProxies", "listLedgers", "recordAuditRead"]],
   ["operator", Object.keys(RIGHTS)],
 ] as const)("a %s may call exactly what the proto says", (role, methods) => {
   const allowed = Object.keys(RIGHTS).filter((method) => isAllowed({ kind: "certificate", role, name: "ada" }, method));

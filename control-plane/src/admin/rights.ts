@@ -17,6 +17,8 @@ export const RIGHTS: Readonly<Record<keyof typeof AdminService.method, readonly 
   listProxies: EVERYBODY,
   createToken: ["operator"],
   createAdminCertificate: ["operator"],
+  listLedgers: EVERYBODY,
+  recordAuditRead: EVERYBODY,
 };
 
 /** What is not in the table is nobody's. `method` is the local name, as in getStatus. */

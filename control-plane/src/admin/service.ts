@@ -130,5 +130,9 @@ export function adminService(deps: AdminDeps): ServiceImpl<typeof AdminService> 
         expiresAt: timestampFromMs(issued.notAfterMs),
       };
     },
+
+    listLedgers: () => ({ ledgers: [], trustBundle: [...(deps.authority()?.trustBundle ?? [])] }),
+
+    recordAuditRead: () => ({}),
   };
 }
