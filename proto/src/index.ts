@@ -8,6 +8,7 @@ export {
   INSPECT_FILTER_OPEN,
   MAX_REQUEST_BYTES_HEADER,
   OUTCOME_LOG,
+  UNSERVED_HEADER,
 } from "./inspection-names.ts";
 export {
   ADS_TYPE_URLS,

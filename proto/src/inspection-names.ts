@@ -15,3 +15,8 @@ export const INSPECT_FILTER_CLOSED = "hedgerow.inspect.closed";
 export const INSPECT_FILTER_OPEN = "hedgerow.inspect.open";
 /** Envoy appends a line of JSON here for each recorded request that ends; relative to Envoy's working directory, the run directory. */
 export const OUTCOME_LOG = "envoy-outcomes.log";
+/**
+ * On a 503 (or gRPC status 14): the application has not seen the request, so it is safe to try it elsewhere. Set by Envoy where
+ * it could not connect to the application, and by the agent where it could not record.
+ */
+export const UNSERVED_HEADER = "x-hedgerow-unserved";

@@ -37,7 +37,12 @@ export async function runAgent(config: Config, logger: Logger, signal: AbortSign
   const envoy = new EnvoyProcess({
     binary: config.envoyBinary,
     concurrency: config.envoyConcurrency,
-    bootstrap: buildBootstrap({ nodeId, agentSocket: sockets.agent, adminSocket: sockets.admin }),
+    bootstrap: buildBootstrap({
+      nodeId,
+      agentSocket: sockets.agent,
+      adminSocket: sockets.admin,
+      inspectSocket: sockets.inspect,
+    }),
     runDirectory: config.runDirectory,
     log: config.envoyLog,
     admin,

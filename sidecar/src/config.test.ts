@@ -39,6 +39,9 @@ describe("configuration", () => {
         appMetricsUrl: undefined,
         probes: new Map(),
         podIp: undefined,
+        auditDirectory: "/run/hedgerow/audit",
+        secretsDirectory: undefined,
+        inspectBytes: 268_435_456,
         logLevel: "info",
       },
     });

@@ -7,6 +7,7 @@ const MAX_SOCKET_PATH_BYTES = 107;
 const LONGEST_SOCKET_NAME = "/envoy-admin.sock";
 const MAX_RUN_DIRECTORY_BYTES = MAX_SOCKET_PATH_BYTES - LONGEST_SOCKET_NAME.length;
 const MAX_ROOTS = 16;
+const MIB = 1024 * 1024;
 
 /**
  * Whence the agent knows who it is and by which roots to know the control plane, and what it shows to be believed: a join
@@ -48,6 +49,12 @@ export interface Config {
   readonly probes: ReadonlyMap<string, Probe>;
   /** HEDGEROW_POD_IP, where the application is probed, default 127.0.0.1. */
   readonly podIp: string | undefined;
+  /** HEDGEROW_AUDIT, absolute path of the directory of audit ledgers, default `audit` in the run directory. */
+  readonly auditDirectory: string;
+  /** HEDGEROW_SECRETS, absolute path: a secret X has its key in the file X/key there; undefined: there are no secrets. */
+  readonly secretsDirectory: string | undefined;
+  /** HEDGEROW_INSPECT_BYTES, of requests being inspected at once, 1 MiB … 64 GiB, default 256 MiB; beyond it they are refused. */
+  readonly inspectBytes: number;
   /** HEDGEROW_LOG_LEVEL, trace … fatal, default info. */
   readonly logLevel: string;
 }
@@ -57,6 +64,8 @@ const runDirectory: Form<string> = {
   read: (path) =>
     path.startsWith("/") && new TextEncoder().encode(path).length <= MAX_RUN_DIRECTORY_BYTES ? path : undefined,
 };
+
+const directory = matching(/^\//, "expected an absolute path");
 
 const httpUrl: Form<string> = {
   expected: "expected an http:// URL",
@@ -88,6 +97,7 @@ export function parseConfig(
   const mesh = settings.required("HEDGEROW_MESH", address(1));
   const enrolment = parseEnrolment(settings);
   const run = settings.required("HEDGEROW_RUN", runDirectory);
+  const audit = settings.optional("HEDGEROW_AUDIT", directory, undefined);
   const listen = settings.optional("HEDGEROW_METRICS_LISTEN", address(0), metricsListen);
   const optional = {
     envoyBinary: settings.optional("ENVOY_BIN", anything, "envoy"),
@@ -97,6 +107,8 @@ export function parseConfig(
     appMetricsUrl: settings.optional("HEDGEROW_APP_METRICS", httpUrl, undefined),
     probes: parseAllProbes(settings),
     podIp: settings.optional("HEDGEROW_POD_IP", podIp, undefined),
+    secretsDirectory: settings.optional("HEDGEROW_SECRETS", directory, undefined),
+    inspectBytes: settings.optional("HEDGEROW_INSPECT_BYTES", wholeNumber(MIB, 65_536 * MIB), 256 * MIB),
     logLevel: settings.optional(
       "HEDGEROW_LOG_LEVEL",
       oneOf(["trace", "debug", "info", "warn", "error", "fatal"]),
@@ -114,6 +126,7 @@ export function parseConfig(
       meshAddress: mesh.text,
       enrolment,
       runDirectory: run,
+      auditDirectory: audit ?? `${run}/audit`,
       ...optional,
     }),
   };

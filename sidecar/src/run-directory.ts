@@ -9,6 +9,8 @@ export interface Sockets {
   readonly agent: string;
   /** Envoy's admin interface. */
   readonly admin: string;
+  /** The agent's inspection of requests. */
+  readonly inspect: string;
 }
 
 /** Group and others may write. */
@@ -37,7 +39,11 @@ export async function prepareRunDirectory(directory: string): Promise<Sockets> {
     );
   }
   await chmod(directory, 0o700);
-  const sockets = { agent: join(directory, "agent.sock"), admin: join(directory, "envoy-admin.sock") };
+  const sockets = {
+    agent: join(directory, "agent.sock"),
+    admin: join(directory, "envoy-admin.sock"),
+    inspect: join(directory, "inspect.sock"),
+  };
   if (await accepts(sockets.agent)) {
     throw new SidecarError("run_directory_unusable", `another agent runs in ${directory}`);
   }

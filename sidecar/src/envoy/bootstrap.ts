@@ -1,3 +1,5 @@
+import { INSPECT_CLUSTER } from "@hedgerow/proto";
+
 /** What an Envoy is told before it can ask the relay. */
 export interface BootstrapInput {
   /** NAMESPACE/NAME: node id and node cluster. */
@@ -6,10 +8,15 @@ export interface BootstrapInput {
   readonly agentSocket: string;
   /** Absolute path of the Unix socket of Envoy's admin interface: whoever opens it can stop Envoy. */
   readonly adminSocket: string;
+  /** Absolute path of the Unix socket where the agent inspects requests. */
+  readonly inspectSocket: string;
 }
 
 /** A value that JSON.stringify writes as it is. */
-export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
+export type Json = string | number | boolean | null | readonly Json[] | JsonObject;
+interface JsonObject {
+  readonly [key: string]: Json;
+}
 
 /** More connections than this at once are refused, so that descriptors and memory stay bounded. */
 const MAX_DOWNSTREAM_CONNECTIONS = 50_000;
@@ -43,7 +50,11 @@ export function buildBootstrap(input: BootstrapInput): string {
       lds_config: discovery,
     },
     static_resources: {
-      clusters: [agentCluster("ads", input.agentSocket), agentCluster("sds", input.agentSocket)],
+      clusters: [
+        agentCluster("ads", input.agentSocket, HTTP2),
+        agentCluster("sds", input.agentSocket, HTTP2),
+        { ...agentCluster(INSPECT_CLUSTER, input.inspectSocket, INSPECT_HTTP), circuit_breakers: INSPECT_LIMITS },
+      ],
     },
     overload_manager: {
       resource_monitors: [
@@ -61,7 +72,24 @@ export function buildBootstrap(input: BootstrapInput): string {
   return `${JSON.stringify(bootstrap, undefined, 2)}\n`;
 }
 
-function agentCluster(name: string, path: string): Json {
+const HTTP2: JsonObject = { explicit_http_config: { http2_protocol_options: {} } };
+const INSPECT_HTTP: JsonObject = {
+  explicit_http_config: { http_protocol_options: {} },
+  // The agent closes no idle connection: a request that is on its way to one would be refused.
+  common_http_protocol_options: { idle_timeout: "60s" },
+};
+/** A request that waits for the agent has a connection of its own. Whether the agent can take another is for the agent to say. */
+const INSPECT_LIMITS: JsonObject = {
+  thresholds: [
+    {
+      max_connections: MAX_DOWNSTREAM_CONNECTIONS,
+      max_pending_requests: MAX_DOWNSTREAM_CONNECTIONS,
+      max_requests: MAX_DOWNSTREAM_CONNECTIONS,
+    },
+  ],
+};
+
+function agentCluster(name: string, path: string, protocol: JsonObject): JsonObject {
   return {
     name,
     type: "STATIC",
@@ -69,7 +97,7 @@ function agentCluster(name: string, path: string): Json {
     typed_extension_protocol_options: {
       "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
         "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-        explicit_http_config: { http2_protocol_options: {} },
+        ...protocol,
       },
     },
     load_assignment: {

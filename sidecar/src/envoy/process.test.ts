@@ -20,7 +20,12 @@ afterEach(() => rmSync(directory, { recursive: true }));
 function prepare(nodeId: string, binary: string = envoyPath()): { envoy: EnvoyProcess; admin: EnvoyAdmin } {
   const adminSocket = join(directory, "envoy-admin.sock");
   const admin = new EnvoyAdmin(adminSocket);
-  const bootstrap = buildBootstrap({ nodeId, agentSocket: join(directory, "agent.sock"), adminSocket });
+  const bootstrap = buildBootstrap({
+    nodeId,
+    agentSocket: join(directory, "agent.sock"),
+    adminSocket,
+    inspectSocket: join(directory, "inspect.sock"),
+  });
   const envoy = new EnvoyProcess({
     binary,
     concurrency: 1,
@@ -38,7 +43,12 @@ test("Envoy accepts the bootstrap", () => {
   const path = join(directory, "bootstrap.json");
   writeFileSync(
     path,
-    buildBootstrap({ nodeId: "shop/caller", agentSocket: "/run/a.sock", adminSocket: "/run/b.sock" }),
+    buildBootstrap({
+      nodeId: "shop/caller",
+      agentSocket: "/run/a.sock",
+      adminSocket: "/run/b.sock",
+      inspectSocket: "/run/c.sock",
+    }),
   );
   const told = execFileSync(envoyPath(), ["--mode", "validate", "-c", path], { stdio: ["ignore", "pipe", "pipe"] });
   expect(told.toString()).toContain("OK");

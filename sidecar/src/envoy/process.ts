@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { closeSync, openSync } from "node:fs";
 import { readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { backoffMs } from "../backoff.ts";
 import { messageOf } from "../errors.ts";
@@ -72,7 +72,8 @@ export class EnvoyProcess {
     readonly random: () => number;
     readonly logger: Logger;
   }) {
-    this.#binary = options.binary;
+    // Envoy runs in the run directory, not where the agent was started.
+    this.#binary = options.binary.includes("/") ? resolve(options.binary) : options.binary;
     this.#bootstrap = options.bootstrap;
     this.#runDirectory = options.runDirectory;
     this.#log = options.log;
@@ -230,7 +231,12 @@ export class EnvoyProcess {
   }
 
   #spawnWith(access: number | "inherit", log: number | "inherit"): ChildProcess {
-    return spawn(this.#binary, this.#arguments, { detached: true, stdio: ["ignore", access, log] });
+    // What its configuration names without a directory (OUTCOME_LOG) lies in the run directory.
+    return spawn(this.#binary, this.#arguments, {
+      cwd: this.#runDirectory,
+      detached: true,
+      stdio: ["ignore", access, log],
+    });
   }
 
   /** True once Envoy has ended, false when the signal came first. */
