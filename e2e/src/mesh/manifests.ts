@@ -20,6 +20,10 @@ export interface DigitsMesh {
   readonly callers: readonly CallerPlace[];
   /** Weights of digits v1 and v2. */
   readonly weights: readonly [number, number];
+  /** `spec` of an AuditPolicy for the namespace of the predictors, without its targets, as YAML in one line; undefined: none. */
+  readonly audit: string | undefined;
+  /** Of the predictors' services, as in 4Mi; undefined: the default. */
+  readonly maxRequestBytes: string | undefined;
 }
 
 const meshFile = ({ trustDomain, svidLifetime }: DigitsMesh): string => `apiVersion: hedgerow.dev/v1alpha1
@@ -87,6 +91,23 @@ spec:
 `;
 }
 
+/** AuditPolicy models: every request to a predictor is recorded. `spec` as YAML in one line, without targets. */
+export function auditFile(spec: string): string {
+  return `apiVersion: hedgerow.dev/v1alpha1
+kind: AuditPolicy
+metadata: {name: models, namespace: models}
+spec: ${spec.replace("{", "{targetRefs: [{kind: Namespace, name: models}], ").replace(", }", "}")}
+`;
+}
+
+const trafficFile = (maxRequestBytes: string): string => `apiVersion: hedgerow.dev/v1alpha1
+kind: TrafficPolicy
+metadata: {name: digits, namespace: models}
+spec:
+  targetRefs: [{kind: Service, name: digits}, {kind: Service, name: digits-v1}, {kind: Service, name: digits-v2}]
+  maxRequestBytes: ${maxRequestBytes}
+`;
+
 /** File name → content. */
 export function digitsManifests(mesh: DigitsMesh): ReadonlyMap<string, string> {
   const services = [
@@ -99,6 +120,8 @@ export function digitsManifests(mesh: DigitsMesh): ReadonlyMap<string, string> {
     ["services.yaml", services],
     ["route.yaml", routeFile(mesh.weights)],
     ["access.yaml", accessFile(mesh.callers[0]?.serviceAccount ?? "reader")],
+    ...(mesh.audit === undefined ? [] : [["audit.yaml", auditFile(mesh.audit)] as const]),
+    ...(mesh.maxRequestBytes === undefined ? [] : [["traffic.yaml", trafficFile(mesh.maxRequestBytes)] as const]),
     ...mesh.predictors.map((place) => [`${place.name}.yaml`, predictorFile(place)] as const),
     ...mesh.callers.map((place) => [`${place.name}.yaml`, callerFile(place)] as const),
   ]);

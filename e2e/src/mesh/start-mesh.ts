@@ -19,8 +19,14 @@ export interface MeshOptions {
   readonly weights?: readonly [number, number];
   /** Predictors by name → version. Default: v1 twice, v2 once. */
   readonly predictors?: ReadonlyMap<string, "1" | "2">;
+  /** Settings of predictors' agents beyond their own, by name. */
+  readonly agentSettings?: ReadonlyMap<string, Readonly<Record<string, string>>>;
   /** Callers by name; the first is the one that the AccessPolicy allows. Default: reader and batch-job. */
   readonly callers?: readonly string[];
+  /** `spec` of an AuditPolicy over the predictors' namespace, as YAML in one line, without targets. Default: nothing is recorded. */
+  readonly audit?: string;
+  /** Of the predictors' services, as in 64Ki. Default: none set. */
+  readonly maxRequestBytes?: string;
   /** Told of each step, for a person who waits. */
   readonly progress?: (step: string) => void;
   /** Gives up: what was started is stopped, and the signal's reason thrown. */
@@ -49,7 +55,7 @@ async function agentPart(
   directory: string,
   name: string,
   { enroll, mesh }: Addresses,
-  appMetrics?: string,
+  settings: Readonly<Record<string, string>> = {},
 ): Promise<Part> {
   const env = {
     HEDGEROW_ENROLL: enroll,
@@ -59,7 +65,7 @@ async function agentPart(
     HEDGEROW_METRICS_LISTEN: await localAddress(),
     HEDGEROW_ENVOY_CONCURRENCY: "1",
     ENVOY_BIN: envoyPath(),
-    ...(appMetrics === undefined ? {} : { HEDGEROW_APP_METRICS: `http://${appMetrics}/metrics` }),
+    ...settings,
   };
   return new Part(`${name} agent`, "sidecar/src/main.ts", env, join(directory, "logs", `${name}-agent.log`));
 }
@@ -69,6 +75,7 @@ async function predictor(
   name: string,
   version: "1" | "2",
   addresses: Addresses,
+  settings: Readonly<Record<string, string>> = {},
 ): Promise<Predictor> {
   const appPort = await freePort();
   const metrics = await localAddress();
@@ -88,7 +95,10 @@ async function predictor(
     port: await freePort(),
     appPort,
     app,
-    agent: await agentPart(directory, name, addresses, metrics),
+    agent: await agentPart(directory, name, addresses, {
+      HEDGEROW_APP_METRICS: `http://${metrics}/metrics`,
+      ...settings,
+    }),
   };
 }
 
@@ -132,7 +142,8 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
 
   const addresses = { enroll: await localAddress(), mesh: await localAddress() };
   const predictors: Predictor[] = [];
-  for (const [name, version] of versions) predictors.push(await predictor(directory, name, version, addresses));
+  for (const [name, version] of versions)
+    predictors.push(await predictor(directory, name, version, addresses, options.agentSettings?.get(name)));
   const callers: Caller[] = [];
   for (const name of options.callers ?? ["reader", "batch-job"]) callers.push(await caller(directory, name, addresses));
   const manifests = digitsManifests({
@@ -141,6 +152,8 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     predictors,
     callers,
     weights: options.weights ?? [90, 10],
+    audit: options.audit,
+    maxRequestBytes: options.maxRequestBytes,
   });
   for (const [name, text] of manifests) writeFileSync(join(directory, "manifests", name), text);
 

@@ -1,0 +1,43 @@
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+
+const root = join(import.meta.dirname, "../../..");
+const requirements = join(root, "e2e/clients/requirements.txt");
+
+/** numpy of the lock wants it. */
+const leastMinor = 11;
+
+/** Why tritonclient can't be had here; undefined: it can. */
+export function withoutTriton(): string | undefined {
+  const { status, stdout } = spawnSync("python3", ["-c", "import sys; print(sys.version_info.minor)"], {
+    encoding: "utf8",
+  });
+  if (status !== 0) return "there is no python3";
+  return Number(stdout) >= leastMinor ? undefined : `Python 3.${stdout.trim()} is older than 3.${leastMinor}`;
+}
+
+/** Installs tritonclient, with hashes, where it is not there yet. Resolves to the directory for PYTHONPATH. */
+export function tritonPath(): string {
+  const key = createHash("sha256").update(readFileSync(requirements)).digest("hex").slice(0, 16);
+  const target = join(root, ".cache", `triton-${key}`);
+  if (existsSync(target)) return target;
+  mkdirSync(join(root, ".cache"), { recursive: true });
+  const unfinished = `${target}.${process.pid}`;
+  const args = ["-m", "pip", "install", "--quiet", "--no-deps", "--only-binary=:all:", "--require-hashes"];
+  const { status, stderr } = spawnSync("python3", [...args, "--target", unfinished, "-r", requirements], {
+    encoding: "utf8",
+    env: { ...process.env, PIP_DISABLE_PIP_VERSION_CHECK: "1", PIP_USER: "0", PIP_ROOT_USER_ACTION: "ignore" },
+  });
+  if (status !== 0) throw new Error(`pip could not install tritonclient:\n${stderr}`);
+  try {
+    renameSync(unfinished, target);
+  } catch (error) {
+    // Another run was first.
+    rmSync(unfinished, { recursive: true, force: true });
+    if (!existsSync(target)) throw error;
+  }
+  return target;
+}
