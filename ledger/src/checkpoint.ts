@@ -13,6 +13,12 @@ export interface CheckpointClaims {
   readonly head: string;
   /** SHA-256 of the checkpoint before this one (its compact JWS), hexadecimal; absent: the ledger's first. */
   readonly previous?: string;
+  /**
+   * SHA-256 of the newest checkpoint that the writer knows to be countersigned, hexadecimal: one of those before this one, of the same
+   * ledger. The witness signs nothing that does not name the last that it signed, or what history was rewritten would go unseen
+   * wherever checkpoints in between were never shown to it. Absent: none was countersigned yet.
+   */
+  readonly witnessed?: string;
   /** The workload closed the ledger: nothing follows. */
   readonly closed?: boolean;
 }
