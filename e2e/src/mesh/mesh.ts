@@ -1,6 +1,8 @@
 import { renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { LedgerRecord } from "@hedgerow/ledger";
 import { type AdminClient, adminClient } from "./admin.ts";
+import { ledgerDirectories, readRecords } from "./ledger.ts";
 import type { CallerPlace, PredictorPlace } from "./manifests.ts";
 import { type Part, readLines } from "./part.ts";
 import { until } from "./until.ts";
@@ -48,6 +50,11 @@ export class Mesh implements AsyncDisposable {
   /** What the Envoy of a predictor or caller logged of its requests. */
   accessLog(name: string): readonly Readonly<Record<string, unknown>>[] {
     return readLines(join(this.directory, "run", name, "envoy-access.log"));
+  }
+
+  /** What the agent of a predictor recorded. */
+  records(name: string): readonly LedgerRecord[] {
+    return ledgerDirectories(join(this.directory, "run", name, "audit")).flatMap(readRecords);
   }
 
   /** Awaits that every part is up and every agent ready. */

@@ -1,5 +1,6 @@
 import { type Client, createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
+import { DECISION_HEADER } from "@hedgerow/proto";
 import { GRPCInferenceService } from "@hedgerow/proto/inference/grpc_predict_v2";
 import { type Digit, PIXELS } from "./digits.ts";
 
@@ -18,10 +19,13 @@ export function predictorClientAt(baseUrl: string, httpVersion: "1.1" | "2"): Pr
 export interface Answer {
   readonly label: number;
   readonly version: string;
+  /** Decision id, where the request was recorded. */
+  readonly decision: string | undefined;
 }
 
 /** Asks for one digit, by the version that the service serves. */
 export async function classify(client: PredictorClient, digit: Digit, timeoutMs: number = 10_000): Promise<Answer> {
+  let decision: string | undefined;
   const response = await client.modelInfer(
     {
       modelName: "digits",
@@ -29,10 +33,15 @@ export async function classify(client: PredictorClient, digit: Digit, timeoutMs:
       outputs: [{ name: "label" }],
       rawInputContents: [digit.bytes],
     },
-    { timeoutMs },
+    {
+      timeoutMs,
+      onHeader: (headers) => {
+        decision = headers.get(DECISION_HEADER) ?? undefined;
+      },
+    },
   );
   const raw = response.rawOutputContents[0];
   if (raw === undefined) throw new Error("the answer carries no raw output");
   const label = new DataView(raw.buffer, raw.byteOffset, raw.byteLength).getBigInt64(0, true);
-  return { label: Number(label), version: response.modelVersion };
+  return { label: Number(label), version: response.modelVersion, decision };
 }
