@@ -2,6 +2,7 @@
 import { createHash, randomBytes, sign } from "node:crypto";
 import { compactVerify, SignJWT } from "jose";
 import { messageOf } from "../errors.ts";
+import type { NodeId } from "../snapshot/snapshot.ts";
 import { type Issuer, issueLeaf, type LeafNames, rootCommonName } from "./issue.ts";
 import type { KeyMaterial } from "./key-material.ts";
 import {
@@ -17,10 +18,14 @@ import { buildClaims, type ClaimsResult, checkClaims, MAX_TOKEN_BYTES, TOKEN_ALG
 
 /** Clocks of peers may be this far behind ours. */
 const BACKDATE_MS = 30_000;
+/** A ledger's writer makes a new key at each start, and when this one is two thirds through. */
+const CHECKPOINT_KEY_LIFETIME_MS = 90 * 24 * 3_600_000;
 
 export interface IssuedCertificate {
   /** Empty where it names none. */
   readonly spiffeId: string;
+  /** Hexadecimal. */
+  readonly serial: string;
   /** DER, leaf first; the root is not in it. */
   readonly chain: readonly Uint8Array[];
   /** Unix ms, whole seconds. */
@@ -81,11 +86,39 @@ export class Authority {
     return this.#issue({ spiffeId: undefined, dnsNames, usages: ["server"] }, publicKey, lifetimeMs);
   }
 
+  /** Of a key that signs the checkpoints of a workload's ledgers: an Ed25519 SubjectPublicKeyInfo. It is no SVID. */
+  issueWorkloadCheckpointKey(identity: WorkloadIdentity, publicKey: Uint8Array): IssuedCertificate {
+    const names: LeafNames = {
+      spiffeId: workloadId(this.trustDomain, identity),
+      dnsNames: workloadDnsNames(identity),
+      usages: ["checkpoint"],
+    };
+    return this.#issue(names, publicKey, CHECKPOINT_KEY_LIFETIME_MS);
+  }
+
+  /** Of a key that signs the checkpoints of the control plane's own ledger. */
+  issueOwnCheckpointKey(nodeId: NodeId, publicKey: Uint8Array): IssuedCertificate {
+    const names: LeafNames = {
+      spiffeId: controlPlaneId(this.trustDomain),
+      dnsNames: workloadDnsNames({ nodeId, serviceAccount: "control-plane", region: undefined }),
+      usages: ["checkpoint"],
+    };
+    return this.#issue(names, publicKey, CHECKPOINT_KEY_LIFETIME_MS);
+  }
+
+  /** A compact JWS by the authority's own key (RFC 7515; ES256). `typ` keeps one kind of statement from passing for another. */
+  signClaims(typ: string, claims: object): string {
+    const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
+    const signed = `${part({ alg: TOKEN_ALGORITHM, typ, kid: this.rootDigests[0] })}.${part(claims)}`;
+    const key = { key: this.#material.privateKey, dsaEncoding: "ieee-p1363" } as const;
+    return `${signed}.${sign("sha256", Buffer.from(signed), key).toString("base64url")}`;
+  }
+
   /** A join token for one Workload. `ttlMs` within TOKEN_TTL_MS. */
   async createToken(
     { nodeId, region }: WorkloadIdentity,
     { ttlMs, reusable }: { readonly ttlMs: number; readonly reusable: boolean },
-  ): Promise<{ readonly token: string; readonly expiresAtMs: number }> {
+  ): Promise<{ readonly token: string; readonly jti: string; readonly expiresAtMs: number }> {
     const claims = buildClaims({
       trustDomain: this.trustDomain,
       nodeId,
@@ -99,7 +132,7 @@ export class Authority {
     const token = await new SignJWT({ ...claims, roots: [...claims.roots] })
       .setProtectedHeader({ alg: TOKEN_ALGORITHM, typ: TOKEN_TYPE })
       .sign(this.#material.privateKey);
-    return { token, expiresAtMs: claims.exp * 1000 };
+    return { token, jti: claims.jti, expiresAtMs: claims.exp * 1000 };
   }
 
   /** The claims of a token that this authority signed and that has not expired; whether it is spent is not known here. */
@@ -127,13 +160,14 @@ export class Authority {
     const nowMs = this.#now();
     const notBeforeMs = second(nowMs - BACKDATE_MS);
     const notAfterMs = second(Math.min(nowMs + lifetimeMs, this.#material.root.validToDate.getTime()));
+    const serial = randomBytes(16);
     const leaf = issueLeaf(this.#issuer, names, {
       publicKey,
-      serial: randomBytes(16),
+      serial,
       notBeforeMs,
       notAfterMs,
       sign: (toBeSigned) => sign("sha256", toBeSigned, this.#material.privateKey),
     });
-    return { spiffeId: names.spiffeId ?? "", chain: [leaf], notBeforeMs, notAfterMs };
+    return { spiffeId: names.spiffeId ?? "", serial: serial.toString("hex"), chain: [leaf], notBeforeMs, notAfterMs };
   }
 }

@@ -90,6 +90,50 @@ describe("an SVID", () => {
     expect(notBeforeMs).toBeLessThanOrEqual(Date.now() - 30_000);
   });
 
+  describe("for checkpoints", () => {
+    const signer = () => generateKeyPairSync("ed25519").publicKey.export({ type: "spki", format: "der" });
+
+    test.skipIf(!hasOpenssl)("passes openssl verify for no purpose, and fails for both of TLS", () => {
+      const root = pemFile("root.pem", authority.trustBundle[0]);
+      const leaf = pemFile("checkpoint.pem", authority.issueWorkloadCheckpointKey(identity, signer()).chain[0]);
+      const verify = (...more: string[]) =>
+        execFileSync("openssl", ["verify", "-x509_strict", ...more, "-CAfile", root, leaf], {
+          stdio: "pipe",
+        }).toString();
+      expect(verify()).toContain("OK");
+      for (const purpose of ["sslserver", "sslclient"])
+        expect(() => verify("-purpose", purpose)).toThrow(/unsuitable certificate purpose/);
+      const text = execFileSync("openssl", ["x509", "-noout", "-text", "-in", leaf]).toString();
+      expect(text).toContain("ED25519");
+      expect(text).toContain("URI:spiffe://bank.example/ns/models/sa/digits");
+      expect(text).not.toContain("TLS Web");
+    });
+
+    test("has in @peculiar/x509 the names of the SVID, one usage, and 90 days", async () => {
+      const { chain, notAfterMs, serial } = authority.issueWorkloadCheckpointKey(identity, signer());
+      const leaf = new x509.X509Certificate(Buffer.from(chain[0] ?? []));
+      const root = new x509.X509Certificate(Buffer.from(authority.trustBundle[0] ?? []));
+      expect(await leaf.verify({ publicKey: await root.publicKey.export() })).toBe(true);
+      expect(leaf.getExtension(x509.SubjectAlternativeNameExtension)?.names.toJSON()).toEqual([
+        { type: "url", value: "spiffe://bank.example/ns/models/sa/digits" },
+        { type: "dns", value: "digits-a.models.instance.hedgerow.internal" },
+        { type: "dns", value: "eu-west.region.hedgerow.internal" },
+      ]);
+      expect(leaf.getExtension(x509.ExtendedKeyUsageExtension)?.usages).toEqual(["1.3.6.1.5.5.7.3.37"]);
+      expect(leaf.getExtension(x509.KeyUsagesExtension)?.usages).toBe(x509.KeyUsageFlags.digitalSignature);
+      expect(leaf.getExtension(x509.BasicConstraintsExtension)?.ca).toBe(false);
+      expect(BigInt(`0x${leaf.serialNumber}`)).toBe(BigInt(`0x${serial}`));
+      expect(Math.abs(notAfterMs - Date.now() - 90 * 24 * HOUR_MS)).toBeLessThan(60_000);
+    });
+
+    test("of the control plane names the replica", () => {
+      const { chain } = authority.issueOwnCheckpointKey("hedgerow-system/cp-0", signer());
+      expect(new X509Certificate(chain[0] ?? new Uint8Array()).subjectAltName).toBe(
+        "URI:spiffe://bank.example/ns/hedgerow-system/sa/control-plane, DNS:cp-0.hedgerow-system.instance.hedgerow.internal",
+      );
+    });
+  });
+
   test("does not outlive the root", () => {
     const { notAfterMs } = authority.issueWorkload(identity, spki(), 100 * 365 * 24 * HOUR_MS);
     const root = new X509Certificate(authority.trustBundle[0] ?? new Uint8Array());

@@ -25,7 +25,7 @@ import * as oids from "./oids.ts";
 type Sign = (toBeSigned: Uint8Array) => Uint8Array;
 
 interface Issuance {
-  /** DER SubjectPublicKeyInfo of a P-256 key. */
+  /** DER SubjectPublicKeyInfo, of a P-256 key for TLS. */
   readonly publicKey: Uint8Array;
   /** Up to 20 random bytes, at least 8 (RFC 5280 section 4.1.2.2). */
   readonly serial: Uint8Array;
@@ -47,7 +47,8 @@ export interface LeafNames {
   /** Undefined: a server that is known by DNS names alone, to clients that know nothing of SPIFFE. */
   readonly spiffeId: string | undefined;
   readonly dnsNames: readonly string[];
-  readonly usages: readonly ("server" | "client")[];
+  /** Ends of TLS, or checkpoints: who signs those must not pass for either end, nor the other way round. */
+  readonly usages: readonly ("server" | "client" | "checkpoint")[];
 }
 
 /** RFC 5280 section 4.2.1.2, method 1: SHA-1 names the key, it does not protect it. */
@@ -123,7 +124,7 @@ export function issueRoot(trustDomain: string, issuance: Issuance): Uint8Array {
  */
 export function issueLeaf(issuer: Issuer, names: LeafNames, issuance: Issuance): Uint8Array {
   const uris = names.spiffeId === undefined ? [] : [uriName(names.spiffeId)];
-  const purposes = { server: oids.SERVER_AUTH, client: oids.CLIENT_AUTH };
+  const purposes = { server: oids.SERVER_AUTH, client: oids.CLIENT_AUTH, checkpoint: oids.JWT_SIGNING };
   return certificate(issuance, { issuer: issuer.commonName, subject: undefined }, [
     extension(oids.BASIC_CONSTRAINTS, true, sequence()),
     // digitalSignature is bit 0.

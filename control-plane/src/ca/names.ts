@@ -67,6 +67,11 @@ export function isReserved(identity: WorkloadIdentity): boolean {
   return workloadId("", identity) === controlPlaneId("");
 }
 
+/** Node id of a replica of the control plane, which has a ledger of its own. Undefined where the name can't be one of a pod. */
+export function replicaNodeId(name: string): NodeId | undefined {
+  return splitNodeId(`hedgerow-system/${name}`) === undefined ? undefined : `hedgerow-system/${name}`;
+}
+
 /** The DNS SANs of a workload: its one instance and, where it has one, its region. */
 export function workloadDnsNames({ nodeId, region }: WorkloadIdentity): readonly string[] {
   const { namespace, name } = splitNodeId(nodeId) ?? { namespace: "", name: "" };

@@ -11,3 +11,5 @@ export const AUTHORITY_KEY_IDENTIFIER = "2.5.29.35";
 export const EXT_KEY_USAGE = "2.5.29.37";
 export const SERVER_AUTH = "1.3.6.1.5.5.7.3.1";
 export const CLIENT_AUTH = "1.3.6.1.5.5.7.3.2";
+/** RFC 9509: signs claims of JWTs, and is nobody at either end of TLS. */
+export const JWT_SIGNING = "1.3.6.1.5.5.7.3.37";
