@@ -63,6 +63,8 @@ export function pod(scope: OutboundScope, fixture: PodFixture): MeshWorkload {
         origin: originOf("Pod", nodeId, "spec"),
         access: access ?? [whole],
         accessOrigins: [],
+        inspection: undefined,
+        maxRequestBytes: undefined,
       };
     }),
     upstreams: [],
@@ -101,6 +103,8 @@ export function servicePort(id: string, fixture: ServiceFixture): ServicePort {
             },
           ],
     routeOrigins: fixture.route === undefined ? [] : [originOf("HTTPRoute", id, "spec", "rules")],
+    maxRequestBytes: undefined,
+    trafficOrigins: [],
     virtual: { port, protocol, clusterIps, plainEndpoints },
   };
 }

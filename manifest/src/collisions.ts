@@ -77,6 +77,8 @@ function claimsOf(manifest: Manifest): readonly Claim[] {
     case "Service":
     case "HTTPRoute":
     case "AccessPolicy":
+    case "AuditPolicy":
+    case "TrafficPolicy":
       return [itself];
   }
 }

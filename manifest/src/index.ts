@@ -4,11 +4,14 @@ export { type CustomResourceDefinition, customResourceDefinitions } from "./crd/
 export { fieldName } from "./field-name.ts";
 export { formatProblem } from "./format-problem.ts";
 export type { AccessMethod, AccessPolicy } from "./kinds/access-policy.ts";
+export type { AuditPolicy } from "./kinds/audit-policy.ts";
+export type { AuditSink } from "./kinds/audit-sink.ts";
 export { parseDurationMs } from "./kinds/fields.ts";
 export type { HTTPRoute } from "./kinds/http-route.ts";
 export { type Manifest, manifestSchemas } from "./kinds/manifest.ts";
 export type { MeshConfig } from "./kinds/mesh-config.ts";
 export type { Service } from "./kinds/service.ts";
+export type { TrafficPolicy } from "./kinds/traffic-policy.ts";
 export type { Workload } from "./kinds/workload.ts";
 export { defaultParseLimits, type ParseLimits } from "./limits.ts";
 export { meshPart } from "./mesh-part.ts";

@@ -1,4 +1,5 @@
 import type { AccessPolicy } from "./kinds/access-policy.ts";
+import type { AuditPolicy } from "./kinds/audit-policy.ts";
 import type { HTTPRoute } from "./kinds/http-route.ts";
 import type { Manifest } from "./kinds/manifest.ts";
 import type { MeshConfig } from "./kinds/mesh-config.ts";
@@ -25,7 +26,10 @@ export function notesOn(manifest: Manifest): readonly Note[] {
       return onRoute(manifest);
     case "AccessPolicy":
       return onPolicy(manifest);
+    case "AuditPolicy":
+      return onAudit(manifest);
     case "Service":
+    case "TrafficPolicy":
       return [];
   }
 }
@@ -110,6 +114,38 @@ function onPolicy({ spec }: AccessPolicy): readonly Note[] {
       ),
     ]),
   ];
+}
+
+function onAudit({ spec }: AuditPolicy): readonly Note[] {
+  return [
+    when(
+      spec.failMode === "open",
+      ["spec", "failMode"],
+      "is open: while records cannot be written, nobody knows who asked",
+    ),
+    when(
+      spec.keys.encryption === undefined,
+      ["spec", "keys"],
+      "has no encryption: who reads the disk reads the records, and nothing destroys them",
+    ),
+    when(
+      spec.sinks.length === 0,
+      ["spec", "sinks"],
+      "is empty: the records are where the sidecar is, and go with its disk",
+    ),
+    when(
+      spec.retention.keepYears === 0,
+      ["spec", "retention", "keepYears"],
+      "is 0: records go as soon as a segment is closed",
+    ),
+    ...spec.sinks.map((sink, index) =>
+      when(
+        "s3" in sink && sink.s3.objectLock === "none",
+        ["spec", "sinks", index, "s3", "objectLock"],
+        "is none: who has the credentials can delete what was recorded",
+      ),
+    ),
+  ].flat();
 }
 
 function when(isSo: boolean, path: FieldPath, message: string): readonly Note[] {

@@ -16,6 +16,8 @@ export interface AccessRule {
 export interface CompiledAccess {
   /** NAMESPACE/NAME of the AccessPolicy, or what stands in its place. Goes to logs, never to a caller. */
   readonly policy: string;
+  /** Of the AccessPolicy. Undefined: of what stands in its place, or of an earlier version, which is no longer known. */
+  readonly generation: number | undefined;
   readonly rules: readonly AccessRule[];
 }
 
@@ -27,12 +29,22 @@ export interface AccessRequest {
 }
 
 export type AccessDecision =
-  | { readonly kind: "allow"; readonly policy: string; readonly rule: string }
+  | {
+      readonly kind: "allow";
+      readonly policy: string;
+      readonly generation: number | undefined;
+      readonly rule: string;
+    }
   | { readonly kind: "deny" };
 
-export function compileAccess({ metadata, spec }: AccessPolicy, trustDomain: string): CompiledAccess {
+export function compileAccess(
+  { metadata, spec }: AccessPolicy,
+  trustDomain: string,
+  generation?: number,
+): CompiledAccess {
   return {
     policy: `${metadata.namespace}/${metadata.name}`,
+    generation,
     rules: spec.allow.map(({ name, from, methods, paths }) => ({
       name,
       principals: from.map((principal) => compilePrincipal(principal, trustDomain)),
@@ -47,28 +59,28 @@ export function compileAccess({ metadata, spec }: AccessPolicy, trustDomain: str
 /** Lets in every workload of the trust domain; `policy` is its name in logs. */
 export function allowMesh(policy: string, trustDomain: string): CompiledAccess {
   const principals: readonly TextMatch[] = [{ kind: "prefix", value: workloadIdPrefix(trustDomain) }];
-  return { policy, rules: [{ name: "mesh", principals, paths: undefined }] };
+  return { policy, generation: undefined, rules: [{ name: "mesh", principals, paths: undefined }] };
 }
 
 /** Lets in whoever can connect, in plain text too; `policy` is its name in logs. */
 export function allowAnyone(policy: string): CompiledAccess {
-  return { policy, rules: [{ name: "anyone", principals: undefined, paths: undefined }] };
+  return { policy, generation: undefined, rules: [{ name: "anyone", principals: undefined, paths: undefined }] };
 }
 
 /** Lets nobody in; `policy` is its name in logs. */
 export function denyAll(policy: string): CompiledAccess {
-  return { policy, rules: [] };
+  return { policy, generation: undefined, rules: [] };
 }
 
 /** Allowed when any rule of any policy allows; the first that does is named. No policy: denied. */
 export function decide(policies: readonly CompiledAccess[], request: AccessRequest): AccessDecision {
   const { spiffeId } = request;
   const isCaller = (principal: TextMatch) => spiffeId !== undefined && matchesText(principal, spiffeId);
-  for (const { policy, rules } of policies) {
+  for (const { policy, generation, rules } of policies) {
     for (const { name, principals, paths } of rules) {
       if (principals !== undefined && !principals.some(isCaller)) continue;
       if (paths === undefined || paths.some((path) => matchesText(path, request.path)))
-        return { kind: "allow", policy, rule: name };
+        return { kind: "allow", policy, generation, rule: name };
     }
   }
   return { kind: "deny" };

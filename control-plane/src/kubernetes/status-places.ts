@@ -62,6 +62,8 @@ export const STATUS_PLACES: ReadonlyMap<string, StatusPlace> = new Map([
   ["MeshConfig", own("meshconfigs")],
   ["Workload", own("workloads")],
   ["AccessPolicy", own("accesspolicies")],
+  ["AuditPolicy", own("auditpolicies")],
+  ["TrafficPolicy", own("trafficpolicies")],
   [
     "HTTPRoute",
     {

@@ -1,4 +1,4 @@
-import type { ObjectRef, Workload } from "@hedgerow/manifest";
+import type { AuditPolicy, ObjectRef, Workload } from "@hedgerow/manifest";
 import type { CompiledAccess } from "@hedgerow/policy";
 import type { MtlsMode, PortProtocol } from "../cluster/state.ts";
 import type { NodeId, Origin } from "../snapshot/snapshot.ts";
@@ -52,6 +52,26 @@ export interface InboundPort {
   readonly access: readonly CompiledAccess[];
   /** What `access` came from. */
   readonly accessOrigins: readonly Origin[];
+  /** How requests are inspected and recorded. Undefined: no AuditPolicy governs the port. */
+  readonly inspection: Inspection | undefined;
+  /** Bytes of one request, of a TrafficPolicy; of several the least. Undefined: the default. */
+  readonly maxRequestBytes: number | undefined;
+}
+
+/** What one AuditPolicy asks of an inbound port. */
+export interface Inspection {
+  readonly policy: AuditPolicy;
+  /** Of the AuditPolicy: the ledger in which its decisions stand. NAMESPACE/NAME. */
+  readonly ledger: string;
+  /** Of the AuditPolicy. Undefined: of an earlier version, which is no longer known. */
+  readonly generation: number | undefined;
+  readonly failMode: "closed" | "open";
+  /** Bytes of one request; a TrafficPolicy's, or the default. */
+  readonly maxRequestBytes: number;
+  /** In front of the port: NAMESPACE/NAME, sorted. */
+  readonly services: readonly string[];
+  /** What it came from: the AuditPolicy, and TrafficPolicies. */
+  readonly origins: readonly Origin[];
 }
 
 export interface Upstream {
@@ -76,6 +96,10 @@ export interface ServicePort {
   readonly virtual: VirtualPort | undefined;
   /** The HTTPRoutes that `routes` came from. */
   readonly routeOrigins: readonly Origin[];
+  /** Bytes of one request, of a TrafficPolicy. Undefined: the default. */
+  readonly maxRequestBytes: number | undefined;
+  /** The TrafficPolicy that `maxRequestBytes` came from. */
+  readonly trafficOrigins: readonly Origin[];
 }
 
 /** A port of a Kubernetes Service, as captured callers meet it. */

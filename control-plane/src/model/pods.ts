@@ -72,7 +72,16 @@ export class PodTable {
       ports.map(({ port, protocol, services: [service = owner] }, index): InboundPort => {
         const { access: policies = [], accessOrigins = [] } = governing[index] ?? {};
         const origin = { object: refOf(service), path: ["spec", "ports"] };
-        return { port, appPort: port, protocol, origin, access: policies, accessOrigins };
+        return {
+          port,
+          appPort: port,
+          protocol,
+          origin,
+          access: policies,
+          accessOrigins,
+          inspection: undefined,
+          maxRequestBytes: undefined,
+        };
       }),
     );
   }

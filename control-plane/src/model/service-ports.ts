@@ -112,6 +112,8 @@ function servicePort(
     routes: undefined,
     virtual: cluster && virtualPort(cluster, service?.clusterIps ?? [], plainEndpoints || anyExcluded),
     routeOrigins: [],
+    maxRequestBytes: undefined,
+    trafficOrigins: [],
   };
 }
 

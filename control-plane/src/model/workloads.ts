@@ -58,7 +58,16 @@ export class WorkloadTable {
           inbound: inbound.map(({ port, appPort, protocol }, index) => {
             const { access: policies = [], accessOrigins = [] } = governing[index] ?? {};
             const origin = { object, path: ["spec", "inbound", index] };
-            return { port, appPort, protocol, origin, access: policies, accessOrigins };
+            return {
+              port,
+              appPort,
+              protocol,
+              origin,
+              access: policies,
+              accessOrigins,
+              inspection: undefined,
+              maxRequestBytes: undefined,
+            };
           }),
           upstreams,
           capture: undefined,

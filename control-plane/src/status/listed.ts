@@ -25,7 +25,10 @@ function servicesNamed(manifest: Manifest): readonly ObjectKey[] {
   const inNamespace = ({ name }: { readonly name: string }) => objectKey({ kind: "Service", namespace, name });
   switch (manifest.kind) {
     case "AccessPolicy":
+    case "TrafficPolicy":
       return manifest.spec.targetRefs.map(inNamespace);
+    case "AuditPolicy":
+      return manifest.spec.targetRefs.filter(({ kind }) => kind === "Service").map(inNamespace);
     case "HTTPRoute":
       return [...manifest.spec.parentRefs, ...manifest.spec.rules.flatMap((rule) => rule.backendRefs)].map(inNamespace);
     case "Workload":

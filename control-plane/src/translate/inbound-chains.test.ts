@@ -48,6 +48,7 @@ const origin: Origin = { object: { kind: "Service", namespace: "n", name: "s" },
 const teller = [{ kind: "exact", value: "spiffe://bank.ae/ns/branch/sa/teller" }] as const;
 const rule = (paths: CompiledAccess["rules"][number]["paths"]): CompiledAccess => ({
   policy: "n/p",
+  generation: undefined,
   rules: [{ name: "r", principals: teller, paths }],
 });
 const access = {
@@ -62,7 +63,10 @@ function chainsOf(mtls: MtlsMode, ports: readonly (readonly [PortProtocol, Compi
   return ports
     .flatMap(([protocol, compiled], index): readonly MessageInitShape<typeof FilterChainSchema>[] => {
       const port = 8000 + index;
-      const inbound = { port, appPort: port, protocol, origin, access: [compiled], accessOrigins: [] };
+      const inbound = {
+        ...{ port, appPort: port, protocol, origin, access: [compiled], accessOrigins: [] },
+        ...{ inspection: undefined, maxRequestBytes: undefined },
+      };
       return inboundChains({ trustDomain: "bank.ae", nodeId: "n/pod", mtls, inbound });
     })
     .map((chain) => create(FilterChainSchema, chain));

@@ -52,7 +52,9 @@ test("no definition is found wanting", async () => {
   const names = await kubectl(["api-resources", "--categories=hedgerow", "--no-headers", "-o", "name"]);
   expect(names.trim().split("\n").toSorted()).toEqual([
     "accesspolicies.hedgerow.dev",
+    "auditpolicies.hedgerow.dev",
     "meshconfigs.hedgerow.dev",
+    "trafficpolicies.hedgerow.dev",
     "workloads.hedgerow.dev",
   ]);
 });
@@ -195,6 +197,8 @@ function asFilledIn(manifest: Manifest): Manifest {
     case "MeshConfig":
     case "Workload":
     case "AccessPolicy":
+    case "AuditPolicy":
+    case "TrafficPolicy":
       return manifest;
   }
 }

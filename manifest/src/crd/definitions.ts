@@ -1,7 +1,9 @@
 import type { z } from "zod";
 import { accessPolicy } from "../kinds/access-policy.ts";
+import { auditPolicy } from "../kinds/audit-policy.ts";
 import { type CelRule, celMatches } from "../kinds/fields.ts";
 import { meshConfig } from "../kinds/mesh-config.ts";
+import { trafficPolicy } from "../kinds/traffic-policy.ts";
 import { workload } from "../kinds/workload.ts";
 import { statusSchema } from "./status.ts";
 import { type StructuralSchema, structuralSchema } from "./structural.ts";
@@ -34,7 +36,7 @@ export interface CustomResourceDefinition {
 }
 
 interface Definition {
-  readonly kind: "MeshConfig" | "Workload" | "AccessPolicy";
+  readonly kind: "MeshConfig" | "Workload" | "AccessPolicy" | "AuditPolicy" | "TrafficPolicy";
   readonly plural: string;
   readonly shortName: string;
   readonly schema: z.ZodType;
@@ -70,6 +72,22 @@ const definitions: readonly Definition[] = [
     plural: "accesspolicies",
     shortName: "ap",
     schema: accessPolicy.shape.spec,
+    name: {},
+    rules: [],
+  },
+  {
+    kind: "AuditPolicy",
+    plural: "auditpolicies",
+    shortName: "audit",
+    schema: auditPolicy.shape.spec,
+    name: {},
+    rules: [],
+  },
+  {
+    kind: "TrafficPolicy",
+    plural: "trafficpolicies",
+    shortName: "traffic",
+    schema: trafficPolicy.shape.spec,
     name: {},
     rules: [],
   },

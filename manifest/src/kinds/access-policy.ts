@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { celMatches, celRules, dnsLabel, dnsSubdomain, listMap, metadata, namespacedName } from "./fields.ts";
+import { celMatches, celRules, dnsLabel, listMap, metadata, namespacedName } from "./fields.ts";
+import { keepsNull, serviceTarget, targetRefs } from "./refs.ts";
 
 /** What a caller does with a predictor, independent of the protocol it speaks. */
 export const accessMethod = z.enum(["infer", "metadata", "ready", "live"]);
@@ -24,9 +25,6 @@ const principal = z
     return z.NEVER;
   });
 
-/** Else an API server drops a field with nothing behind its colon, and the rule allows more than its author thinks. */
-const keepsNull = { nullable: true };
-
 const pathPattern = /^\/[^*?#]*\*?$/;
 const pathMessage = "must start with / and may end in *";
 
@@ -37,17 +35,7 @@ export const accessPolicy = z.strictObject({
   metadata,
   spec: z
     .strictObject({
-      targetRefs: z
-        .array(
-          z.strictObject({
-            group: z.enum(["", "core"]).default("").describe("The core group, in which Services are."),
-            kind: z.literal("Service").describe("A Service."),
-            name: dnsSubdomain.describe("Its name."),
-          }),
-        )
-        .min(1)
-        .max(16)
-        .meta({ ...listMap("group", "kind", "name"), description: "Services of the policy's own namespace." }),
+      targetRefs: targetRefs(serviceTarget, "Services of the policy's own namespace."),
       allow: z
         .array(
           z.strictObject({

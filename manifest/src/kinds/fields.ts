@@ -27,7 +27,8 @@ export function listMap(...keys: readonly string[]) {
   return { "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": keys };
 }
 
-function patterned(max: number, pattern: RegExp, message: string) {
+/** A text of at most `max` characters that matches a pattern; `message` says which. */
+export function patterned(max: number, pattern: RegExp, message: string) {
   return z
     .string()
     .max(max)

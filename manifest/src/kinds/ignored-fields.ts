@@ -40,4 +40,6 @@ export const ignoredFields: Readonly<Record<Manifest["kind"], readonly FieldPatt
   ],
   HTTPRoute: serverFields,
   AccessPolicy: serverFields,
+  AuditPolicy: serverFields,
+  TrafficPolicy: serverFields,
 };

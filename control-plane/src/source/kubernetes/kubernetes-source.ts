@@ -92,6 +92,8 @@ class ClusterFollower implements KubernetesSource {
     this.#followManifests("MeshConfig", "/apis/hedgerow.dev/v1alpha1/meshconfigs");
     this.#followManifests("Workload", "/apis/hedgerow.dev/v1alpha1/workloads");
     this.#followManifests("AccessPolicy", "/apis/hedgerow.dev/v1alpha1/accesspolicies");
+    this.#followManifests("AuditPolicy", "/apis/hedgerow.dev/v1alpha1/auditpolicies");
+    this.#followManifests("TrafficPolicy", "/apis/hedgerow.dev/v1alpha1/trafficpolicies");
   }
 
   view(): SourceView {

@@ -9,6 +9,8 @@ const apiVersions: Readonly<Record<CheckedKind, string>> = {
   MeshConfig: "hedgerow.dev/v1alpha1",
   Workload: "hedgerow.dev/v1alpha1",
   AccessPolicy: "hedgerow.dev/v1alpha1",
+  AuditPolicy: "hedgerow.dev/v1alpha1",
+  TrafficPolicy: "hedgerow.dev/v1alpha1",
   HTTPRoute: "gateway.networking.k8s.io/v1",
 };
 
