@@ -20,3 +20,12 @@ export const OUTCOME_LOG = "envoy-outcomes.log";
  * it could not connect to the application, and by the agent where it could not record.
  */
 export const UNSERVED_HEADER = "x-hedgerow-unserved";
+/**
+ * Answer header of the agent: the HTTP status that the caller gets in place of the agent's own (one of those below). Envoy
+ * takes an answer of 5xx for a check that failed, whose words are lost and which an open filter lets through; and a denial of
+ * 200 would be no denial. So such refusals go out as 403 with this. 503: the caller's sidecar may try elsewhere.
+ */
+export const STATUS_HEADER = "x-hedgerow-status";
+export const DENIAL_STATUSES = [200, 501, 503] as const;
+/** Where Envoy keeps the agent's DECISION_HEADER and STATUS_HEADER of a request: dynamic metadata of either filter. */
+export const INSPECT_METADATA = "envoy.filters.http.ext_authz";

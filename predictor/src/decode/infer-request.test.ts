@@ -1,10 +1,10 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { type InferTensorContentsSchema, ModelInferRequestSchema } from "@hedgerow/proto/inference/grpc_predict_v2";
+import { DATATYPES, type Datatype } from "@hedgerow/proto/tensor";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { encodeInferResponse } from "../encode/infer-response.ts";
 import type { ModelSignature } from "../model/signature.ts";
-import { DATATYPES, type Datatype } from "../tensor/datatype.ts";
 import { problemList } from "../text/problem-list.ts";
 import { decodeInferRequest } from "./infer-request.ts";
 

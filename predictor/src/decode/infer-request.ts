@@ -1,9 +1,15 @@
 import type { ModelInferRequest, ModelInferRequest_InferInputTensor } from "@hedgerow/proto/inference/grpc_predict_v2";
+import {
+  type BytesResult,
+  bytesOfContents,
+  elementCount,
+  isEmptyContents,
+  type Tensor,
+  traitsOf,
+} from "@hedgerow/proto/tensor";
 import type { ModelSignature } from "../model/signature.ts";
-import { traitsOf } from "../tensor/datatype.ts";
-import { elementCount, type Tensor, type TensorSpec } from "../tensor/tensor.ts";
+import type { TensorSpec } from "../model/tensor-spec.ts";
 import { quoted } from "../text/quoted.ts";
-import { type BytesResult, bytesOfContents, isEmptyContents } from "./tensor-contents.ts";
 import { checkShape, countText } from "./tensor-shape.ts";
 
 /** A request that fits its model. */

@@ -1,4 +1,5 @@
-import { elementCount, type TensorSpec } from "../tensor/tensor.ts";
+import { elementCount } from "@hedgerow/proto/tensor";
+import type { TensorSpec } from "../model/tensor-spec.ts";
 
 // ONNX itself sets no bound; numpy's is 64 and no known model comes near.
 const MOST_DIMENSIONS = 32;

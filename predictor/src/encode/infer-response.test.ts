@@ -1,7 +1,7 @@
 import { toJson } from "@bufbuild/protobuf";
 import { ModelInferResponseSchema } from "@hedgerow/proto/inference/grpc_predict_v2";
+import type { Tensor } from "@hedgerow/proto/tensor";
 import { expect, test } from "vitest";
-import type { Tensor } from "../tensor/tensor.ts";
 import { encodeInferResponse } from "./infer-response.ts";
 
 const model = { name: "m", version: "3", sha256: "", inputs: [], outputs: [] };

@@ -4,9 +4,8 @@ import {
   type ModelInferResponse,
   ModelInferResponseSchema,
 } from "@hedgerow/proto/inference/grpc_predict_v2";
+import { type Datatype, type Tensor, traitsOf, typedElements } from "@hedgerow/proto/tensor";
 import type { ModelSignature } from "../model/signature.ts";
-import { type Datatype, traitsOf } from "../tensor/datatype.ts";
-import { type Tensor, typedElements } from "../tensor/tensor.ts";
 
 /**
  * The answer of a model. Tensors travel as the caller's did: raw for raw, typed for typed, as MLServer does it; but all

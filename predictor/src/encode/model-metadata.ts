@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { type ModelMetadataResponse, ModelMetadataResponseSchema } from "@hedgerow/proto/inference/grpc_predict_v2";
 import type { ModelSignature } from "../model/signature.ts";
-import type { TensorSpec } from "../tensor/tensor.ts";
+import type { TensorSpec } from "../model/tensor-spec.ts";
 
 /** `versions`: what is loaded under the model's name, highest first. A tensor of unknown rank has an empty shape. */
 export function encodeModelMetadata(model: ModelSignature, versions: readonly string[]): ModelMetadataResponse {

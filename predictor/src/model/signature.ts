@@ -1,4 +1,4 @@
-import type { TensorSpec } from "../tensor/tensor.ts";
+import type { TensorSpec } from "./tensor-spec.ts";
 
 /** One version of one model, as it was loaded. */
 export interface ModelSignature {

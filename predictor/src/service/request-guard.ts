@@ -1,8 +1,7 @@
 import type { DescMessage } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { UniversalServerRequest } from "@connectrpc/connect/protocol";
-import { type ScanLimits, scanBinary } from "../decode/scan-binary.ts";
-import { scanJson } from "../decode/scan-json.ts";
+import { REQUEST_SCAN_LIMITS, scanBinary, scanJson } from "@hedgerow/proto/scan";
 import type { ByteBudget } from "./byte-budget.ts";
 import { COMPRESSIONS, type Compression } from "./compression.ts";
 import { dropFarDeadline } from "./far-deadline.ts";
@@ -23,8 +22,6 @@ const FRAME_HEADER_BYTES = 5;
 const COMPRESSED = 1;
 /** Of an HTTP/1.1 body that is too large: read and dropped, so that the caller reads the answer; beyond, cut off. */
 const DISCARD_BYTES = 64 * 1024 * 1024;
-/** Enough for any model; few enough that a request of 4 MiB can't become a gigabyte of small objects. */
-const SCAN_LIMITS: ScanLimits = { maxObjects: 4096, maxValues: 1024 * 1024 };
 
 /**
  * The same request with a body that is read, decompressed and scanned before Connect decodes it. Connect alone would
@@ -95,7 +92,7 @@ export function guardRequest(
   }
 
   function scan(message: Uint8Array): void {
-    const result = json ? scanJson(message, SCAN_LIMITS) : scanBinary(input, message, SCAN_LIMITS);
+    const result = json ? scanJson(message, REQUEST_SCAN_LIMITS) : scanBinary(input, message, REQUEST_SCAN_LIMITS);
     if (result.ok) return;
     throw result.kind === "too_large"
       ? new ConnectError(`the request has ${result.problem}`, Code.ResourceExhausted)

@@ -1,5 +1,5 @@
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
-import type { Datatype } from "../tensor/datatype.ts";
+import type { Datatype } from "@hedgerow/proto/tensor";
 
 // Source: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto, TensorProto.DataType.
 const ELEMENT_TYPE: Readonly<Record<Datatype | "BYTES", number>> = {

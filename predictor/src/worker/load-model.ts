@@ -2,9 +2,9 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { InferenceSession } from "onnxruntime-node";
 import { messageOf } from "../errors.ts";
+import { datatypeOfRuntime } from "../model/runtime-type.ts";
 import type { ModelSignature } from "../model/signature.ts";
-import { datatypeOfRuntime } from "../tensor/datatype.ts";
-import type { TensorSpec } from "../tensor/tensor.ts";
+import type { TensorSpec } from "../model/tensor-spec.ts";
 import type { ModelFile } from "./messages.ts";
 
 export type LoadResult =

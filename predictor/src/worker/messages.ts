@@ -1,7 +1,7 @@
 // What the pool and its worker threads say to each other.
+
+import type { Datatype, Tensor } from "@hedgerow/proto/tensor";
 import type { ModelSignature } from "../model/signature.ts";
-import type { Datatype } from "../tensor/datatype.ts";
-import type { Tensor } from "../tensor/tensor.ts";
 
 /** A model file, and the digest that its bytes must have: a replaced worker serves what its predecessor did. */
 export interface ModelFile {

@@ -1,12 +1,13 @@
 // A worker thread: every model, one request at a time. onnxruntime's run() blocks its thread for as long as it computes.
 import { parentPort, workerData } from "node:worker_threads";
+import { type Tensor, typedElements } from "@hedgerow/proto/tensor";
 import { type InferenceSession, Tensor as RuntimeTensor } from "onnxruntime-node";
 import { messageOf } from "../errors.ts";
+import { RUNTIME_TYPES } from "../model/runtime-type.ts";
 import { type ModelSignature, modelKey } from "../model/signature.ts";
-import { traitsOf } from "../tensor/datatype.ts";
-import { ownBuffer, type Tensor, typedElements } from "../tensor/tensor.ts";
 import { loadModel } from "./load-model.ts";
 import type { RunRequest, WorkerOrder, WorkerReport, WorkerStart } from "./messages.ts";
+import { ownBuffer } from "./own-buffer.ts";
 
 if (parentPort === null) throw new Error("model-worker runs as a worker thread only");
 const port = parentPort;
@@ -61,6 +62,6 @@ async function run(request: RunRequest): Promise<void> {
 }
 
 function toRuntime({ datatype, bytes, shape }: Tensor): RuntimeTensor {
-  const type = traitsOf(datatype).runtimeType as "float32";
+  const type = RUNTIME_TYPES[datatype] as "float32";
   return new RuntimeTensor(type, typedElements(datatype, bytes) as Float32Array, [...shape]);
 }

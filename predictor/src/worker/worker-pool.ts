@@ -1,10 +1,11 @@
 import { Worker } from "node:worker_threads";
+import type { Tensor } from "@hedgerow/proto/tensor";
 import { messageOf, PredictorError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import type { ModelSignature } from "../model/signature.ts";
-import { ownBuffer, type Tensor } from "../tensor/tensor.ts";
 import { problemList } from "../text/problem-list.ts";
 import type { ModelFile, RunRequest, WorkerOrder, WorkerReport, WorkerStart } from "./messages.ts";
+import { ownBuffer } from "./own-buffer.ts";
 
 /** What a request took, in milliseconds. */
 export interface RunTimes {

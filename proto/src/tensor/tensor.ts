@@ -1,13 +1,5 @@
 import { type Datatype, traitsOf } from "./datatype.ts";
 
-/** What a model says of one input or output. */
-export interface TensorSpec {
-  readonly name: string;
-  readonly datatype: Datatype;
-  /** -1: any size from 1. Undefined: the model does not say, so any shape. */
-  readonly shape: readonly number[] | undefined;
-}
-
 /** A checked tensor: `bytes` are little-endian, row-major and exactly as many as `shape` and `datatype` ask for. */
 export interface Tensor {
   readonly name: string;
@@ -52,11 +44,4 @@ export function typedElements(datatype: Datatype, bytes: Uint8Array) {
     case "FP64":
       return new Float64Array(buffer, byteOffset, count);
   }
-}
-
-/** The same bytes in a buffer that is theirs alone, and so can be transferred: as they are, or copied out of a larger one. */
-export function ownBuffer({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array<ArrayBuffer> {
-  return buffer instanceof ArrayBuffer && buffer.byteLength === byteLength
-    ? new Uint8Array(buffer)
-    : new Uint8Array(buffer, byteOffset, byteLength).slice();
 }

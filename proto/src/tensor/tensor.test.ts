@@ -1,14 +1,5 @@
 import { expect, test } from "vitest";
-import { DATATYPES, type Datatype, datatypeOfRuntime } from "./datatype.ts";
 import { elementCount, typedElements } from "./tensor.ts";
-
-test.each(Object.keys(DATATYPES) as Datatype[])("%s is found again by the runtime's name", (datatype) => {
-  expect(datatypeOfRuntime(DATATYPES[datatype].runtimeType)).toBe(datatype);
-});
-
-test("strings are not served", () => {
-  expect(datatypeOfRuntime("string")).toBeUndefined();
-});
 
 test.each([
   [[], 1],

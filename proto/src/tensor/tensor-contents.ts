@@ -1,5 +1,5 @@
 import type { InferTensorContents } from "@hedgerow/proto/inference/grpc_predict_v2";
-import { type ContentsField, type Datatype, traitsOf } from "../tensor/datatype.ts";
+import { type ContentsField, type Datatype, traitsOf } from "./datatype.ts";
 
 export type BytesResult =
   | { readonly ok: true; readonly bytes: Uint8Array }

@@ -55,7 +55,6 @@ class BinaryScan {
   readonly #bytes: Uint8Array;
   readonly #reader: BinaryReader;
   readonly #limits: ScanLimits;
-  readonly #utf8 = new TextDecoder("utf-8", { fatal: true });
   #objects = 0;
   #values = 0;
 
@@ -132,13 +131,8 @@ class BinaryScan {
 
   #text(field: DescField, scalar: ScalarType, end: number): void {
     const inner = this.#span(field, end);
-    if (scalar === ScalarType.STRING) {
-      try {
-        this.#utf8.decode(this.#bytes.subarray(this.#reader.pos, inner));
-      } catch {
-        throw new Error(`${field.name} is not UTF-8`);
-      }
-    }
+    if (scalar === ScalarType.STRING && !isUtf8(this.#bytes, this.#reader.pos, inner))
+      throw new Error(`${field.name} is not UTF-8`);
     this.#reader.pos = inner;
   }
 
@@ -178,6 +172,21 @@ class BinaryScan {
     this.#values += count;
     if (this.#values > this.#limits.maxValues)
       throw new LimitError(`more than ${this.#limits.maxValues} values outside raw_input_contents`);
+  }
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+function isUtf8(bytes: Uint8Array, start: number, end: number): boolean {
+  let i = start;
+  // Names are short and ASCII: a loop is done before a decoder has started.
+  while (i < end && (bytes[i] ?? 0) < 0x80) i++;
+  if (i === end) return true;
+  try {
+    utf8.decode(bytes.subarray(i, end));
+    return true;
+  } catch {
+    return false;
   }
 }
 
