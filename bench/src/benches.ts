@@ -1,8 +1,9 @@
 import type { Bench } from "./bench.ts";
 import { edit } from "./edit.ts";
+import { inspect } from "./inspect.ts";
 import { kubernetes } from "./kubernetes/kubernetes.ts";
 import { path } from "./path.ts";
 import { start } from "./start.ts";
 
 /** Every benchmark, in the order in which `npm run bench` lists them. */
-export const benches: readonly Bench[] = [start, path, edit, kubernetes];
+export const benches: readonly Bench[] = [start, path, edit, inspect, kubernetes];

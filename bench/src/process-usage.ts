@@ -31,6 +31,11 @@ function statusOf(pid: number): ProcessStatus | undefined {
   }
 }
 
+/** CPU time of one process since its start, without those that it started and that still run, milliseconds; 0 where there is none. */
+export function cpuMsOf(pid: number): number {
+  return statusOf(pid)?.cpuMs ?? 0;
+}
+
 /** Resident memory of one process, without those that it started, bytes; 0 where there is none. */
 export function rssOf(pid: number): number {
   try {

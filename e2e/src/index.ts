@@ -8,7 +8,7 @@ export { type AdminClient, adminClient, isProgrammed, objectStatus } from "./mes
 export { type Digit, heldBackDigits, PIXELS } from "./mesh/digits.ts";
 export { editWeights } from "./mesh/edit.ts";
 export { Load } from "./mesh/load.ts";
-export { accessFile, routeFile } from "./mesh/manifests.ts";
+export { accessFile, auditFile, routeFile } from "./mesh/manifests.ts";
 export { type Caller, Mesh, type Predictor } from "./mesh/mesh.ts";
 export { Part, readLines } from "./mesh/part.ts";
 export { freePort } from "./mesh/ports.ts";

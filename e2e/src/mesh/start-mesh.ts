@@ -19,6 +19,8 @@ export interface MeshOptions {
   readonly weights?: readonly [number, number];
   /** Predictors by name → version. Default: v1 twice, v2 once. */
   readonly predictors?: ReadonlyMap<string, "1" | "2">;
+  /** Directory of more models, NAME/VERSION/model.onnx, that every predictor serves. Default: digits alone. */
+  readonly moreModels?: string;
   /** Settings of predictors' agents beyond their own, by name. */
   readonly agentSettings?: ReadonlyMap<string, Readonly<Record<string, string>>>;
   /** Callers by name; the first is the one that the AccessPolicy allows. Default: reader and batch-job. */
@@ -75,13 +77,14 @@ async function predictor(
   name: string,
   version: "1" | "2",
   addresses: Addresses,
-  settings: Readonly<Record<string, string>> = {},
+  { agentSettings, moreModels }: MeshOptions,
 ): Promise<Predictor> {
   const appPort = await freePort();
   const metrics = await localAddress();
   // A repository of its own: this one version of digits.
   const repository = join(directory, `models-v${version}`);
   cpSync(join(models, "digits", version), join(repository, "digits", version), { recursive: true });
+  if (moreModels !== undefined) cpSync(moreModels, repository, { recursive: true });
   const env = {
     HEDGEROW_MODELS: repository,
     HEDGEROW_LISTEN: `127.0.0.1:${appPort}`,
@@ -97,7 +100,7 @@ async function predictor(
     app,
     agent: await agentPart(directory, name, addresses, {
       HEDGEROW_APP_METRICS: `http://${metrics}/metrics`,
-      ...settings,
+      ...agentSettings?.get(name),
     }),
   };
 }
@@ -143,7 +146,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
   const addresses = { enroll: await localAddress(), mesh: await localAddress() };
   const predictors: Predictor[] = [];
   for (const [name, version] of versions)
-    predictors.push(await predictor(directory, name, version, addresses, options.agentSettings?.get(name)));
+    predictors.push(await predictor(directory, name, version, addresses, options));
   const callers: Caller[] = [];
   for (const name of options.callers ?? ["reader", "batch-job"]) callers.push(await caller(directory, name, addresses));
   const manifests = digitsManifests({
