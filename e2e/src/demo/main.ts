@@ -8,6 +8,7 @@ import { parseArgs } from "node:util";
 import { heldBackDigits } from "../mesh/digits.ts";
 import type { Mesh } from "../mesh/mesh.ts";
 import { startMesh } from "../mesh/start-mesh.ts";
+import { showAudit } from "./audit-step.ts";
 import { Screen } from "./screen.ts";
 import { showDigits, showEdit, showIdentities, showLatency, showRefusal } from "./steps.ts";
 import { sayWhatToTry } from "./try.ts";
@@ -43,6 +44,7 @@ async function show(screen: Screen, mesh: Mesh, keepRunning: boolean, stop: Abor
   await showIdentities(screen, mesh, reader);
   await showRefusal(screen, mesh, stranger, digit);
   await showEdit(screen, mesh, reader, digits.slice(0, 1_000));
+  await showAudit(screen, mesh);
   screen.say("");
   const socket = join(mesh.directory, "state/admin.sock");
   spawnSync(process.execPath, [cli, "status", "--socket", socket], { stdio: "inherit" });
@@ -101,7 +103,12 @@ async function demo(): Promise<number> {
   try {
     screen.say("Hedgerow: a control plane, 3 predictors and 2 callers, each with its own Envoy");
     const startedAt = performance.now();
-    await using mesh = await startMesh({ directory, signal, progress: (step) => screen.progress(`starting ${step}`) });
+    await using mesh = await startMesh({
+      directory,
+      signal,
+      audit: "{}",
+      progress: (step) => screen.progress(`starting ${step}`),
+    });
     screen.progress(`ready after ${((performance.now() - startedAt) / 1000).toFixed(1)} s, sending digits`);
     screen.say("");
     await Promise.race([show(screen, mesh, options.keep, signal), aborted(signal)]);

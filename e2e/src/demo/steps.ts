@@ -1,6 +1,7 @@
 // What the demo shows, a step a function; each reports one finding.
 
 import { Code, ConnectError } from "@connectrpc/connect";
+import { DECISION_HEADER } from "@hedgerow/proto";
 import type { Digit } from "../mesh/digits.ts";
 import { editWeights } from "../mesh/edit.ts";
 import type { Caller, Mesh, Predictor } from "../mesh/mesh.ts";
@@ -85,8 +86,9 @@ export async function showRefusal(screen: Screen, mesh: Mesh, caller: Caller, di
       .at(-1),
   );
   const said = refusal?.rawMessage ?? "an answer";
+  const decision = refusal?.metadata.get(DECISION_HEADER);
   screen.check(
-    refusal?.code === Code.PermissionDenied && !said.includes("digits"),
+    refusal?.code === Code.PermissionDenied && said === `refused: ${decision}`,
     caller.name,
     refusal === undefined ? "was answered" : `${codeName(refusal.code)} by AccessPolicy ${policy}; told only “${said}”`,
   );

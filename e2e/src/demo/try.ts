@@ -41,8 +41,11 @@ the model's metadata, by Python:
 what runs:
   npx hedgerow status --socket ${mesh.directory}/state/admin.sock
   npx hedgerow proxies --socket ${mesh.directory}/state/admin.sock
-who called, and who was refused by which policy:
-  tail -3 ${mesh.directory}/run/digits-v1-a/envoy-access.log
+who called, who was refused and why; one of them explained (any id of the list):
+  npx hedgerow audit search --ledger ${mesh.directory}/run --limit 10
+  npx hedgerow explain ID --ledger ${mesh.directory}/run
+the same for people who read neither YAML nor terminals:
+  npx hedgerow evidence --ledger ${mesh.directory} --socket ${mesh.directory}/state/admin.sock --from 1h -o report.html
 a policy: let ${stranger.name} in, and call again as ${stranger.name}
   sed -i s/apps.${reader.name}/apps\\/${stranger.name}/ ${mesh.directory}/manifests/access.yaml`);
   screen.say("\nCtrl-C stops it.");
