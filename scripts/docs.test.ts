@@ -53,6 +53,23 @@ describe("the documentation", () => {
     expect([...used].filter((name) => !text.includes(name))).toEqual([]);
   });
 
+  test("has a row for every field of every record of the ledger, and no other", () => {
+    const declared = [...read("ledger/src/record.ts").matchAll(/export interface \w+ \{\n(.*?)\n\}/gs)].flatMap(
+      ([, body = ""]) => {
+        const type = /^ {2}readonly type: "([^"]+)"/m.exec(body)?.[1];
+        const fields = [...body.matchAll(/^ {2}readonly (\w+)\??:/gm)].map(([, name]) => name);
+        return type === undefined ? [] : fields.filter((name) => name !== "type").map((name) => `${type} ${name}`);
+      },
+    );
+    let type = "";
+    const rows = [...read("docs/audit.md").matchAll(/^\| (?:`([a-z.]+)`)? ?\| `(\w+)` \|/gm)].map(([, name, field]) => {
+      type = name ?? type;
+      return `${type} ${field}`;
+    });
+    expect(declared.length).toBeGreaterThan(50);
+    expect(rows).toEqual(declared);
+  });
+
   test.each([
     "README.md",
     "ARCHITECTURE.md",
