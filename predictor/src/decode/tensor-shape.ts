@@ -1,8 +1,5 @@
-import { elementCount } from "@hedgerow/proto/tensor";
+import { elementCount, MOST_DIMENSIONS } from "@hedgerow/proto/tensor";
 import type { TensorSpec } from "../model/tensor-spec.ts";
-
-// ONNX itself sets no bound; numpy's is 64 and no known model comes near.
-const MOST_DIMENSIONS = 32;
 
 export type ShapeResult =
   | { readonly ok: true; readonly shape: readonly number[] }

@@ -5,7 +5,7 @@ export type BytesResult =
   | { readonly ok: true; readonly bytes: Uint8Array }
   | { readonly ok: false; readonly problem: string };
 
-const FIELDS = [
+export const CONTENTS_FIELDS = [
   "boolContents",
   "intContents",
   "int64Contents",
@@ -17,7 +17,7 @@ const FIELDS = [
 ] as const satisfies readonly (keyof InferTensorContents)[];
 
 export function isEmptyContents(contents: InferTensorContents): boolean {
-  return FIELDS.every((field) => contents[field].length === 0);
+  return CONTENTS_FIELDS.every((field) => contents[field].length === 0);
 }
 
 /** As the .proto spells it. */
@@ -27,7 +27,7 @@ const protoName = (field: string) => field.replace("Contents", "_contents");
 export function bytesOfContents(contents: InferTensorContents, datatype: Datatype, count: number): BytesResult {
   const { contents: field, range } = traitsOf(datatype);
   if (field === undefined) return refuse(`${datatype} travels in raw_input_contents only, but came in contents`);
-  const stray = FIELDS.find((other) => other !== field && contents[other].length > 0);
+  const stray = CONTENTS_FIELDS.find((other) => other !== field && contents[other].length > 0);
   if (stray !== undefined)
     return refuse(`values came in ${protoName(stray)}, expected ${protoName(field)} for ${datatype}`);
   const values = contents[field];

@@ -9,6 +9,9 @@ export interface Tensor {
   readonly bytes: Uint8Array;
 }
 
+/** ONNX itself sets no bound; numpy's is 64 and no known model comes near. */
+export const MOST_DIMENSIONS = 32;
+
 /** Elements of a shape; of the empty shape (a scalar) 1. */
 export function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
