@@ -89,12 +89,13 @@ export class Publisher implements Disposable {
     const startMs = performance.now();
     try {
       const seen = view();
-      const { objects, cluster } = seen;
+      const { objects, cluster, generations } = seen;
       const { model, meshConfig, findings, resolved } = this.#builder.build({
         objects,
         cluster,
         ready: ready(),
         trustDomain,
+        generations,
         lastResolved: this.#resolved,
       });
       const snapshot = this.#checker.check(this.#translator.translate(model));

@@ -78,12 +78,14 @@ export interface World {
   readonly objects: readonly SourceObject[];
   readonly cluster: ClusterState;
   readonly ready: ReadonlySet<string>;
+  readonly generations: ReadonlyMap<ObjectKey, number>;
 }
 
 export const emptyWorld: World = {
   objects: [],
   cluster: { pods: new Map(), services: new Map(), namespaces: new Map() },
   ready: new Set(),
+  generations: new Map(),
 };
 
 export type Edit = (world: World) => World;
@@ -98,8 +100,25 @@ export const edit: fc.Arbitrary<Edit> = fc.oneof(
     weight: 6,
     arbitrary: anyObject.map((object): Edit => {
       const key = keyOf(object);
-      return (world) => ({ ...world, objects: [...world.objects.filter((other) => keyOf(other) !== key), object] });
+      return (world) => ({
+        ...world,
+        objects: [...world.objects.filter((other) => keyOf(other) !== key), object],
+        generations: new Map(world.generations).set(key, (world.generations.get(key) ?? 0) + 1),
+      });
     }),
+  },
+  {
+    // Its content stays: at an API server a generation can count what we do not read.
+    weight: 1,
+    arbitrary: fc.nat(30).map(
+      (index): Edit =>
+        (world) => {
+          const object = world.objects[index];
+          if (object === undefined) return world;
+          const generation = (world.generations.get(keyOf(object)) ?? 0) + 1;
+          return { ...world, generations: new Map(world.generations).set(keyOf(object), generation) };
+        },
+    ),
   },
   {
     weight: 2,

@@ -149,6 +149,64 @@ const accessPolicy = fc.record({
   }),
 });
 
+/** What an AuditPolicy says beside its targets. */
+export const audited = fc
+  .record({
+    failMode: fc.option(fc.constantFrom("closed", "open"), { nil: undefined }),
+    keys: fc.option(fc.constantFrom({}, { encryption: { secretName: "kek" } }), { nil: undefined }),
+    sinks: fc.option(
+      fc.constantFrom(
+        [],
+        [{ name: "share", file: { path: "/mnt/audit" } }],
+        [
+          {
+            name: "vault",
+            region: "me-central-1",
+            required: true,
+            s3: { bucket: "audit", objectLock: "compliance", credentials: { secretName: "s3" } },
+          },
+        ],
+      ),
+      { nil: undefined },
+    ),
+  })
+  .map(defined);
+
+const auditPolicy = fc
+  .tuple(meta(fc.constantFrom("p1", "p2", "p3")).map(defined), fc.uniqueArray(serviceName, { maxLength: 2 }), audited)
+  .chain(([metadata, names, spec]) =>
+    fc.boolean().map((isNamespace) => ({
+      apiVersion: "hedgerow.dev/v1alpha1",
+      kind: "AuditPolicy",
+      metadata,
+      spec: {
+        ...spec,
+        targetRefs: [
+          ...names.map((name) => ({ kind: "Service", name })),
+          ...(isNamespace || names.length === 0
+            ? [{ kind: "Namespace", name: (metadata as { namespace: string }).namespace }]
+            : []),
+        ],
+      },
+    })),
+  );
+
+const trafficPolicy = fc.record({
+  apiVersion: fc.constant("hedgerow.dev/v1alpha1"),
+  kind: fc.constant("TrafficPolicy"),
+  metadata: meta(fc.constantFrom("p1", "p2")).map(defined),
+  spec: fc
+    .record({
+      targetRefs: fc.uniqueArray(fc.record({ kind: fc.constant("Service"), name: serviceName }), {
+        minLength: 1,
+        maxLength: 2,
+        selector: (ref) => ref.name,
+      }),
+      maxRequestBytes: fc.constantFrom(undefined, "1Ki", "4Mi", "64Mi"),
+    })
+    .map(defined),
+});
+
 const meshConfig = fc.record({
   apiVersion: fc.constant("hedgerow.dev/v1alpha1"),
   kind: fc.constant("MeshConfig"),
@@ -168,6 +226,8 @@ export const anyObject: fc.Arbitrary<SourceObject> = fc
     { weight: 4, arbitrary: service },
     { weight: 2, arbitrary: httpRoute },
     { weight: 2, arbitrary: accessPolicy },
+    { weight: 2, arbitrary: auditPolicy },
+    { weight: 1, arbitrary: trafficPolicy },
     { weight: 1, arbitrary: meshConfig },
   )
   .map(objectOf);

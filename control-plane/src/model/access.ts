@@ -1,6 +1,5 @@
 import {
   type AccessPolicy,
-  type HTTPRoute,
   type MeshConfig,
   type ObjectKey,
   objectRef,
@@ -10,8 +9,9 @@ import {
 import { allowAnyone, allowMesh, type CompiledAccess, compileAccess, denyAll } from "@hedgerow/policy";
 import type { MtlsMode } from "../cluster/state.ts";
 import type { Origin } from "../snapshot/snapshot.ts";
-import { compareAge, objectOfKind, serviceKey } from "./catalog.ts";
+import { compareAge, objectOfKind } from "./catalog.ts";
 import type { Finding } from "./finding.ts";
+import { type GenerationOf, governedServices, governing, type ParentsByBackend } from "./governing.ts";
 import { assignPolicies } from "./policy-targets.ts";
 import { ComputedByKey } from "./reuse.ts";
 
@@ -26,8 +26,11 @@ export interface AccessInput {
   readonly policies: readonly SourceObject<AccessPolicy>[];
   readonly services: ReadonlyMap<ObjectKey, SourceObject<Service>>;
   readonly lastResolved: ReadonlyMap<ObjectKey, SourceObject>;
-  /** Every version of a route that is written or in force. */
-  readonly routes: readonly HTTPRoute[];
+  /** Of every version of a route that is written or in force. */
+  readonly parents: ParentsByBackend;
+  readonly generationOf: GenerationOf;
+  /** Services that are gone, and stand in front of ports for what is recorded alone: they let nobody in. */
+  readonly onlyRecorded: ReadonlySet<ObjectKey>;
   readonly meshConfig: MeshConfig | undefined;
   readonly trustDomain: string;
 }
@@ -57,32 +60,28 @@ export class AccessTable {
   readonly #access = new ComputedByKey<string, InboundAccess>();
 
   resolve(input: AccessInput): ResolvedAccess {
-    const { policies, services, lastResolved, meshConfig, trustDomain } = input;
-    const { byService, findings, resolved } = assignPolicies(policies, lastResolved, services);
-    const parents = parentsByBackend(input.routes);
-    const governed = governedServices(byService, parents, services, lastResolved);
+    const { policies, services, lastResolved, parents, generationOf, onlyRecorded, meshConfig, trustDomain } = input;
+    const lastOf = (key: ObjectKey) => objectOfKind(lastResolved, "AccessPolicy", key);
+    const { byTarget, findings, resolved } = assignPolicies(policies, lastOf, services);
+    const governed = governedServices(byTarget, parents, services, lastResolved);
     this.#access.forgetUnused();
-    const policiesOf = (keys: Iterable<ObjectKey>): ReadonlySet<SourceObject<AccessPolicy>> => {
-      const found = new Set<SourceObject<AccessPolicy>>();
-      for (const key of keys) {
-        const policy = byService.get(key);
-        if (policy !== undefined) found.add(policy);
-      }
-      return found;
-    };
     return {
       findings,
       governed,
       resolved: new Map<ObjectKey, SourceObject>([...resolved, ...governed]),
-      isTarget: (service) => byService.has(service),
-      of: (inFront, mtls) => {
-        const own = policiesOf(inFront);
-        const governing = own.size > 0 ? own : policiesOf(inFront.flatMap((key) => [...(parents.get(key) ?? [])]));
-        const inputs = governing.size > 0 ? [trustDomain, ...governing] : [trustDomain, meshConfig];
+      isTarget: (service) => byTarget.has(service),
+      of: (all, mtls) => {
+        const inFront =
+          onlyRecorded.size === 0 ? all : all.filter((key) => !onlyRecorded.has(key) || governed.has(key));
+        const policies = [...governing(inFront, byTarget, parents).keys()];
+        const inputs =
+          policies.length > 0
+            ? [trustDomain, ...policies, ...policies.map((policy) => generationOf(policy))]
+            : [trustDomain, meshConfig];
         return this.#access.of(`${mtls} ${inFront.join()}`, inputs, () => {
           if (inFront.length === 0) return { access: [withoutService(mtls)], accessOrigins: [] };
-          return governing.size > 0
-            ? governedAccess([...governing], trustDomain)
+          return policies.length > 0
+            ? governedAccess(policies, trustDomain, generationOf)
             : defaultAccess(meshConfig, trustDomain, mtls);
         });
       },
@@ -90,30 +89,16 @@ export class AccessTable {
   }
 }
 
-function governedAccess(policies: readonly SourceObject<AccessPolicy>[], trustDomain: string): InboundAccess {
-  const sorted = policies.map(({ manifest }) => manifest).sort(compareAge);
+function governedAccess(
+  policies: readonly SourceObject<AccessPolicy>[],
+  trustDomain: string,
+  generationOf: GenerationOf,
+): InboundAccess {
+  const sorted = policies.toSorted((a, b) => compareAge(a.manifest, b.manifest));
   return {
-    access: sorted.map((policy) => compileAccess(policy, trustDomain)),
-    accessOrigins: sorted.map((policy) => ({ object: objectRef(policy), path: ["spec", "allow"] })),
+    access: sorted.map((policy) => compileAccess(policy.manifest, trustDomain, generationOf(policy))),
+    accessOrigins: sorted.map(({ manifest }) => ({ object: objectRef(manifest), path: ["spec", "allow"] })),
   };
-}
-
-/** A governed Service that disappeared stands as it last was, so that losing it opens nothing. */
-function governedServices(
-  byService: ReadonlyMap<ObjectKey, unknown>,
-  parents: ReadonlyMap<ObjectKey, ReadonlySet<ObjectKey>>,
-  services: ReadonlyMap<ObjectKey, SourceObject<Service>>,
-  lastResolved: ReadonlyMap<ObjectKey, SourceObject>,
-): ReadonlyMap<ObjectKey, SourceObject<Service>> {
-  const keys = new Set(byService.keys());
-  for (const [backend, parentKeys] of parents)
-    if ([...parentKeys].some((parent) => byService.has(parent))) keys.add(backend);
-  const governed = new Map<ObjectKey, SourceObject<Service>>();
-  for (const key of keys) {
-    const service = services.get(key) ?? objectOfKind(lastResolved, "Service", key);
-    if (service !== undefined) governed.set(key, service);
-  }
-  return governed;
 }
 
 function withoutService(mtls: MtlsMode): CompiledAccess {
@@ -133,20 +118,4 @@ function defaultAccess(meshConfig: MeshConfig | undefined, trustDomain: string, 
     accessOrigins:
       meshConfig === undefined ? [] : [{ object: objectRef(meshConfig), path: ["spec", "access", "default"] }],
   };
-}
-
-// By name alone, whether or not the names resolve: a route that lost its parent must not lose the parent's policy.
-function parentsByBackend(routes: readonly HTTPRoute[]): ReadonlyMap<ObjectKey, ReadonlySet<ObjectKey>> {
-  const parents = new Map<ObjectKey, Set<ObjectKey>>();
-  for (const { metadata, spec } of routes) {
-    const parentKeys = spec.parentRefs.map(({ name }) => serviceKey(metadata.namespace, name));
-    for (const { backendRefs } of spec.rules)
-      for (const { name } of backendRefs) {
-        const key = serviceKey(metadata.namespace, name);
-        const known = parents.get(key) ?? new Set<ObjectKey>();
-        for (const parent of parentKeys) known.add(parent);
-        parents.set(key, known);
-      }
-  }
-  return parents;
 }

@@ -4,12 +4,15 @@ import type { NodeId } from "../snapshot/snapshot.ts";
 import { AccessTable } from "./access.ts";
 import { CatalogReader, catalogOf, keyOf } from "./catalog.ts";
 import type { Finding } from "./finding.ts";
+import { generationsOf, parentsByBackend } from "./governing.ts";
+import { InspectionTable, onlyRecorded } from "./inspection.ts";
 import type { MeshWorkload, Model } from "./model.ts";
 import { PodTable } from "./pods.ts";
 import { Computed, sameEntries, sameMembers } from "./reuse.ts";
 import { RouteTable } from "./routes.ts";
 import { SelectionTable } from "./selection.ts";
 import { ServiceTable } from "./services.ts";
+import { TrafficTable } from "./traffic.ts";
 import { WorkloadTable } from "./workloads.ts";
 
 export interface ModelInput {
@@ -21,6 +24,8 @@ export interface ModelInput {
   readonly ready: ReadonlySet<NodeId>;
   /** What the certificate authority signs for. */
   readonly trustDomain: string;
+  /** Of the objects. Undefined: nobody counts them. */
+  readonly generations?: ReadonlyMap<ObjectKey, number>;
   /** `resolved` of the build before; empty at first. */
   readonly lastResolved: ReadonlyMap<ObjectKey, SourceObject>;
 }
@@ -50,6 +55,8 @@ export class ModelBuilder {
   readonly #selection = new SelectionTable();
   readonly #routes = new RouteTable();
   readonly #access = new AccessTable();
+  readonly #inspection = new InspectionTable();
+  readonly #traffic = new TrafficTable();
   readonly #services = new ServiceTable(this.#selection);
   readonly #workloads = new WorkloadTable(this.#selection);
   readonly #pods = new PodTable();
@@ -57,7 +64,7 @@ export class ModelBuilder {
   #ready: ReadonlySet<NodeId> = new Set();
   #last: ModelResult | undefined;
 
-  build({ objects, cluster = NO_CLUSTER, ready, trustDomain, lastResolved }: ModelInput): ModelResult {
+  build({ objects, cluster = NO_CLUSTER, ready, trustDomain, generations, lastResolved }: ModelInput): ModelResult {
     const catalog = this.#catalog.read(objects);
     const [current, ...otherMeshConfigs] = catalog.meshConfigs;
     // A mesh is not opened by the loss of the file that says `access.default: deny`.
@@ -66,14 +73,20 @@ export class ModelBuilder {
     if (!sameMembers(this.#ready, ready)) this.#ready = ready;
 
     const routes = this.#routes.resolve(catalog.routes, lastResolved, catalog.services);
+    const parents = parentsByBackend([...catalog.routes, ...routes.inForce].map(({ manifest }) => manifest));
+    const generationOf = generationsOf([...catalog.accessPolicies, ...catalog.auditPolicies], generations);
+    const common = { services: catalog.services, lastResolved, parents };
+    const traffic = this.#traffic.resolve({ ...common, policies: catalog.trafficPolicies });
+    const inspection = this.#inspection.resolve({ ...common, policies: catalog.auditPolicies, traffic, generationOf });
     const access = this.#access.resolve({
+      ...common,
       policies: catalog.accessPolicies,
-      services: catalog.services,
-      lastResolved,
-      routes: [...catalog.routes, ...routes.inForce].map(({ manifest }) => manifest),
+      generationOf,
+      onlyRecorded: onlyRecorded(inspection, (key) => catalog.services.has(key) || cluster.services.has(key)),
       meshConfig: meshConfig?.manifest,
       trustDomain,
     });
+    const governed = new Map([...access.governed, ...inspection.governed]);
     const labelOf = (namespace: string) => cluster.namespaces.get(namespace)?.mtls;
     const mtlsOf = (namespace: string): MtlsMode => labelOf(namespace) ?? settings?.mtls.mode ?? "permissive";
     const outbound = settings?.outbound.mode ?? "passthrough";
@@ -82,17 +95,24 @@ export class ModelBuilder {
       cluster,
       ready: this.#ready,
       attached: routes.attached,
+      limitOf: (service) => traffic.ofService(service),
       trustDomain,
       plainEndpoints: (namespace) => mtlsOf(namespace) === "permissive",
       // What says that it is strict must not be called in plain text while none of its pods is there.
       isInScope: (service, namespace) =>
         outbound === "registry-only" || access.isTarget(service) || labelOf(namespace) === "strict",
     });
-    const written = this.#workloads.build({ catalog, access, lastResolved });
-    const pods = this.#pods.build({ cluster, access, mtls: settings?.mtls.mode ?? "permissive", outbound, scope });
+    const written = this.#workloads.build({ catalog, access, inspection, governed, lastResolved });
+    const mtls = settings?.mtls.mode ?? "permissive";
+    const pods = this.#pods.build({ cluster, access, inspection, governed, mtls, outbound, scope });
     this.#selection.forgetUnused();
 
-    const resolved = new Map<ObjectKey, SourceObject>([...routes.resolved, ...access.resolved]);
+    const resolved = new Map<ObjectKey, SourceObject>([
+      ...routes.resolved,
+      ...access.resolved,
+      ...inspection.resolved,
+      ...traffic.resolved,
+    ]);
     if (meshConfig !== undefined) resolved.set(keyOf(meshConfig), meshConfig);
     for (const [key, object] of written.resolved) resolved.set(key, object);
     this.#last = keep(this.#last, {
@@ -103,6 +123,8 @@ export class ModelBuilder {
         ...written.findings,
         ...routes.findings,
         ...access.findings,
+        ...inspection.findings(),
+        ...traffic.findings,
       ],
       resolved,
     });

@@ -1,11 +1,13 @@
 import type {
   AccessPolicy,
+  AuditPolicy,
   HTTPRoute,
   Manifest,
   MeshConfig,
   ObjectKey,
   Service,
   SourceObject,
+  TrafficPolicy,
   Workload,
 } from "@hedgerow/manifest";
 import { objectKey, objectRef } from "@hedgerow/manifest";
@@ -20,6 +22,8 @@ export interface Catalog {
   readonly services: ReadonlyMap<ObjectKey, SourceObject<Service>>;
   readonly routes: readonly SourceObject<HTTPRoute>[];
   readonly accessPolicies: readonly SourceObject<AccessPolicy>[];
+  readonly auditPolicies: readonly SourceObject<AuditPolicy>[];
+  readonly trafficPolicies: readonly SourceObject<TrafficPolicy>[];
 }
 
 export type WorkloadsByNamespace = ReadonlyMap<string, readonly SourceObject<Workload>[]>;
@@ -38,6 +42,8 @@ export class CatalogReader {
   );
   readonly #routes = new KindReader("HTTPRoute", (objects) => objects.toSorted(byAge));
   readonly #accessPolicies = new KindReader("AccessPolicy", (objects) => objects.toSorted(byAge));
+  readonly #auditPolicies = new KindReader("AuditPolicy", (objects) => objects.toSorted(byAge));
+  readonly #trafficPolicies = new KindReader("TrafficPolicy", (objects) => objects.toSorted(byAge));
   #byNamespace: WorkloadsByNamespace = new Map();
   #objects: readonly SourceObject[] | undefined;
   #catalog: Catalog | undefined;
@@ -54,6 +60,8 @@ export class CatalogReader {
       services: this.#services.read(objects),
       routes: this.#routes.read(objects),
       accessPolicies: this.#accessPolicies.read(objects),
+      auditPolicies: this.#auditPolicies.read(objects),
+      trafficPolicies: this.#trafficPolicies.read(objects),
     };
     return this.#catalog;
   }

@@ -1,7 +1,8 @@
-import type { ObjectKey, ObjectRef } from "@hedgerow/manifest";
+import type { ObjectKey, ObjectRef, Service, SourceObject } from "@hedgerow/manifest";
 import type { ClusterState, MeshPod, MtlsMode } from "../cluster/state.ts";
 import type { NodeId } from "../snapshot/snapshot.ts";
 import type { ResolvedAccess } from "./access.ts";
+import type { ResolvedInspection } from "./inspection.ts";
 import type { Capture, InboundPort, MeshWorkload, OutboundScope } from "./model.ts";
 import { type PodPorts, PodPortTable } from "./pod-ports.ts";
 import { ComputedByKey, sameElements, sameEntries } from "./reuse.ts";
@@ -9,6 +10,9 @@ import { ComputedByKey, sameElements, sameEntries } from "./reuse.ts";
 export interface PodsInput {
   readonly cluster: ClusterState;
   readonly access: ResolvedAccess;
+  readonly inspection: ResolvedInspection;
+  /** Services that policies govern, vanished ones too. */
+  readonly governed: ReadonlyMap<ObjectKey, SourceObject<Service>>;
   /** Where a namespace has no label. */
   readonly mtls: MtlsMode;
   readonly outbound: Capture["outbound"];
@@ -32,12 +36,20 @@ export class PodTable {
   #pods: ReadonlyMap<NodeId, MeshWorkload> = new Map();
 
   /** By node id, in the order of the cluster. */
-  build({ cluster, access, mtls, outbound, scope }: PodsInput): ReadonlyMap<NodeId, MeshWorkload> {
-    const ports = this.#ports.update(cluster, access.governed);
+  build({
+    cluster,
+    access,
+    inspection,
+    governed,
+    mtls,
+    outbound,
+    scope,
+  }: PodsInput): ReadonlyMap<NodeId, MeshWorkload> {
+    const ports = this.#ports.update(cluster, governed);
     const inputs = [cluster.pods, cluster.namespaces, ports, mtls, outbound, scope];
     const isSame = this.#last !== undefined && sameElements(this.#last.inputs, inputs);
     // Thousands of pods are of few kinds: what governs their ports is asked once.
-    if (!isSame || !this.#isGovernedAsBefore(access)) {
+    if (!isSame || !this.#isGovernedAsBefore(access, inspection)) {
       const pods = new Map<NodeId, MeshWorkload>();
       const kinds = new Kinds();
       for (const [nodeId, pod] of cluster.pods) {
@@ -47,7 +59,7 @@ export class PodTable {
         const inbound =
           own === undefined || pod.address === undefined
             ? NOTHING
-            : kinds.inboundOf(pod, own, mode, (kind) => this.#inboundOf(kind, access));
+            : kinds.inboundOf(pod, own, mode, (kind) => this.#inboundOf(kind, access, inspection));
         const known = this.#pods.get(nodeId);
         pods.set(nodeId, isUnchanged(known, pod, inbound, capture) ? known : meshWorkload(pod, inbound, capture));
       }
@@ -59,28 +71,29 @@ export class PodTable {
     return this.#pods;
   }
 
-  #isGovernedAsBefore(access: ResolvedAccess): boolean {
+  #isGovernedAsBefore(access: ResolvedAccess, inspection: ResolvedInspection): boolean {
     let isSame = true;
     for (const [kind, inbound] of this.#last?.kinds ?? [])
-      if (this.#inboundOf(kind, access) !== inbound) isSame = false;
+      if (this.#inboundOf(kind, access, inspection) !== inbound) isSame = false;
     return isSame;
   }
 
-  #inboundOf({ mtls, ports: { key, ports }, owner }: Kind, access: ResolvedAccess): readonly InboundPort[] {
+  #inboundOf(
+    { mtls, ports: { key, ports }, owner }: Kind,
+    access: ResolvedAccess,
+    inspection: ResolvedInspection,
+  ): readonly InboundPort[] {
+    const { namespace } = refOf(owner);
     const governing = ports.map(({ services }) => access.of(services, mtls));
-    return this.#inbound.of(`${mtls} ${owner} ${key}`, governing, () =>
+    const inspected = ports.map(({ services }) => inspection.of(services, namespace));
+    return this.#inbound.of(`${mtls} ${owner} ${key}`, [...governing, ...inspected], () =>
       ports.map(({ port, protocol, services: [service = owner] }, index): InboundPort => {
         const { access: policies = [], accessOrigins = [] } = governing[index] ?? {};
         const origin = { object: refOf(service), path: ["spec", "ports"] };
+        const { inspection: asked, maxRequestBytes } = inspected[index] ?? {};
         return {
-          port,
-          appPort: port,
-          protocol,
-          origin,
-          access: policies,
-          accessOrigins,
-          inspection: undefined,
-          maxRequestBytes: undefined,
+          ...{ port, appPort: port, protocol, origin, access: policies, accessOrigins },
+          ...{ inspection: asked, maxRequestBytes },
         };
       }),
     );

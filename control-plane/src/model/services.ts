@@ -7,6 +7,7 @@ import { ComputedByKey, sameElements, sameEntries } from "./reuse.ts";
 import type { AttachedRoutes } from "./routes.ts";
 import { NOBODY, type SelectedWorkload, type SelectionTable } from "./selection.ts";
 import { servicePorts } from "./service-ports.ts";
+import type { RequestLimit } from "./traffic.ts";
 
 export interface ServicesInput {
   readonly catalog: Catalog;
@@ -14,6 +15,7 @@ export interface ServicesInput {
   readonly ready: ReadonlySet<NodeId>;
   readonly attached: ReadonlyMap<ServicePortId, AttachedRoutes>;
   readonly trustDomain: string;
+  readonly limitOf: (service: ObjectKey) => RequestLimit | undefined;
   /** Whether endpoints outside the mesh may be called in plain text at Services of the namespace. */
   readonly plainEndpoints: (namespace: string) => boolean;
   /** Whether captured callers go to the mesh for a Service even where nothing of the mesh stands behind it. */
@@ -45,8 +47,9 @@ export class ServiceTable {
     const add = (key: ObjectKey, manifest: SourceObject<Service> | undefined, service: ClusterService | undefined) => {
       const namespace = (manifest?.manifest.metadata ?? service?.ref)?.namespace ?? "";
       const wanted = service !== undefined && input.isInScope(key, namespace);
+      const limit = input.limitOf(key);
       for (const port of this.#portsOf(key, namespace, manifest, service, input)) {
-        const routed = this.#withRoutes(port, attached.get(port.id));
+        const routed = this.#withPolicies(port, attached.get(port.id), limit);
         services.set(port.id, routed);
         const isMesh = wanted || routed.spiffeIds.length > 0 || routed.routes !== undefined;
         if (isMesh && routed.virtual !== undefined) scope.push(port.id);
@@ -82,9 +85,15 @@ export class ServiceTable {
     );
   }
 
-  #withRoutes(port: ServicePort, attached: AttachedRoutes | undefined): ServicePort {
-    return this.#routed.of(port.id, [port, attached], () =>
-      attached === undefined ? port : { ...port, routes: attached.routes, routeOrigins: attached.origins },
+  #withPolicies(port: ServicePort, attached: AttachedRoutes | undefined, limit: RequestLimit | undefined): ServicePort {
+    return this.#routed.of(port.id, [port, attached, limit], () =>
+      attached === undefined && limit === undefined
+        ? port
+        : {
+            ...port,
+            ...(attached && { routes: attached.routes, routeOrigins: attached.origins }),
+            ...(limit && { maxRequestBytes: limit.maxRequestBytes, trafficOrigins: limit.origins }),
+          },
     );
   }
 }

@@ -3,6 +3,7 @@ import type { NodeId } from "../snapshot/snapshot.ts";
 import type { ResolvedAccess } from "./access.ts";
 import { type Catalog, keyOf, nodeIdOf, objectOfKind, serviceKey } from "./catalog.ts";
 import type { Finding } from "./finding.ts";
+import type { ResolvedInspection } from "./inspection.ts";
 import type { MeshWorkload } from "./model.ts";
 import { ComputedByKey, sameEntries } from "./reuse.ts";
 import type { SelectionTable } from "./selection.ts";
@@ -11,6 +12,9 @@ import { type ResolvedUpstreams, resolveUpstreams } from "./upstreams.ts";
 export interface WorkloadsInput {
   readonly catalog: Catalog;
   readonly access: ResolvedAccess;
+  readonly inspection: ResolvedInspection;
+  /** Services that policies govern, vanished ones too. */
+  readonly governed: ReadonlyMap<ObjectKey, SourceObject<Service>>;
   readonly lastResolved: ReadonlyMap<ObjectKey, SourceObject>;
 }
 
@@ -33,8 +37,8 @@ export class WorkloadTable {
     this.#selection = selection;
   }
 
-  build({ catalog, access, lastResolved }: WorkloadsInput): ResolvedWorkloads {
-    const inFront = this.#servicesInFront(catalog, access.governed);
+  build({ catalog, access, inspection, governed, lastResolved }: WorkloadsInput): ResolvedWorkloads {
+    const inFront = this.#servicesInFront(catalog, governed);
     const workloads = new Map<NodeId, MeshWorkload>();
     const findings: Finding[] = [];
     const resolved = new Map<ObjectKey, SourceObject<Workload>>();
@@ -47,10 +51,12 @@ export class WorkloadTable {
       const object = objectRef(workload.manifest);
       const nodeId = nodeIdOf(workload.manifest);
       const { address, drain, inbound } = workload.manifest.spec;
-      const governing = inbound.map(({ port }) => access.of(inFront.get(`${nodeId} ${port}`) ?? [], "strict"));
+      const services = inbound.map(({ port }) => inFront.get(`${nodeId} ${port}`) ?? []);
+      const governing = services.map((keys) => access.of(keys, "strict"));
+      const inspected = services.map((keys) => inspection.of(keys, object.namespace));
       workloads.set(
         nodeId,
-        this.#workloads.of(workload, [upstreams, ...governing], () => ({
+        this.#workloads.of(workload, [upstreams, ...governing, ...inspected], () => ({
           object,
           nodeId,
           address,
@@ -58,15 +64,10 @@ export class WorkloadTable {
           inbound: inbound.map(({ port, appPort, protocol }, index) => {
             const { access: policies = [], accessOrigins = [] } = governing[index] ?? {};
             const origin = { object, path: ["spec", "inbound", index] };
+            const { inspection: asked, maxRequestBytes } = inspected[index] ?? {};
             return {
-              port,
-              appPort,
-              protocol,
-              origin,
-              access: policies,
-              accessOrigins,
-              inspection: undefined,
-              maxRequestBytes: undefined,
+              ...{ port, appPort, protocol, origin, access: policies, accessOrigins },
+              ...{ inspection: asked, maxRequestBytes },
             };
           }),
           upstreams,
