@@ -9,6 +9,13 @@ export {
   readWitness,
   WITNESS_TYPE,
 } from "./checkpoint-jws.ts";
+export { LedgerError, type LedgerErrorCode } from "./errors.ts";
+export type { Finding, FindingKind, VerifyReport } from "./finding.ts";
+export { type Digest, fromHex, genesisOf, headAfter, leafOf, toHex } from "./hash.ts";
+export { type LedgerIdentity, parseIdentity } from "./identity.ts";
+export { encodeLine, isSealed, type Line, parseLine, parsePayload, type SealedRecord, seqOf } from "./line.ts";
+export { MerkleTree, proveInclusion, verifyInclusion } from "./merkle.ts";
+export { type ProofResult, type RecordProof, verifyProof } from "./proof.ts";
 export type {
   AuditRead,
   CertificateIssued,
@@ -30,3 +37,4 @@ export type {
   TensorSummary,
   TokenCreated,
 } from "./record.ts";
+export { LedgerVerifier, type VerifierOptions } from "./verifier.ts";
