@@ -2,7 +2,6 @@ export { EncodedMessage, type GrpcClient, type GrpcHandlers, grpcClient, grpcSer
 export {
   AUDIT_METADATA,
   AUDIT_METADATA_POLICY,
-  DECODED_HEADERS,
   DECISION_HEADER,
   DENIAL_STATUSES,
   INSPECT_CLUSTER,

@@ -29,11 +29,3 @@ export const STATUS_HEADER = "x-hedgerow-status";
 export const DENIAL_STATUSES = [200, 501, 503] as const;
 /** Where Envoy keeps the agent's DECISION_HEADER and STATUS_HEADER of a request: dynamic metadata of either filter. */
 export const INSPECT_METADATA = "envoy.filters.http.ext_authz";
-/** What the agent reads of a request's headers to decode its body: Envoy must send it all of them. */
-export const DECODED_HEADERS = [
-  "content-type",
-  "content-encoding",
-  "grpc-encoding",
-  "connect-protocol-version",
-  "inference-header-content-length",
-] as const;

@@ -9,6 +9,7 @@ import { problemList } from "../text/problem-list.ts";
 import type { WorkerPool } from "../worker/worker-pool.ts";
 import type { HealthState } from "./health-state.ts";
 import type { Metrics } from "./metrics.ts";
+import { LARGEST_REQUEST_BYTES } from "./request-limit.ts";
 
 /** The model that a call named, once it is known to be one of ours. */
 export const calledModel = createContextKey<ModelSignature | undefined>(undefined);
@@ -26,8 +27,8 @@ export interface InferenceOptions {
 /** inference.GRPCInferenceService: Open Inference Protocol, version 2. */
 export function inferenceService(options: InferenceOptions): ServiceImpl<typeof GRPCInferenceService> {
   const { catalog, pool, health, metrics, serverVersion } = options;
-  // The smallest element is a byte.
-  const limits = { maxElements: options.maxRequestBytes };
+  // The smallest element is a byte, and no request is larger.
+  const limits = { maxElements: Math.max(options.maxRequestBytes, LARGEST_REQUEST_BYTES) };
 
   function resolve(name: string, version: string, values: ContextValues): ModelSignature {
     const resolved = resolveModel(catalog, name, version);

@@ -40,7 +40,7 @@ export function guardRequest(
   const framed = type.startsWith("application/grpc") || type.startsWith("application/connect+");
   const header = new Headers(request.header);
   dropFarDeadline(header);
-  const compression = compressionOf(header, framed);
+  const compression = compressionOf(header, type);
   let takenBytes = 0;
   const take = (bytes: number) => {
     if (!budget.take(bytes))
@@ -129,14 +129,17 @@ export function guardRequest(
 }
 
 /** What the body is compressed with. Takes the headers away that would no longer be true of what Connect reads. */
-function compressionOf(header: Headers, framed: boolean): Compression | undefined {
-  const name = framed
-    ? (header.get("grpc-encoding") ?? header.get("connect-content-encoding"))
-    : header.get("content-encoding");
+function compressionOf(header: Headers, type: string): Compression | undefined {
+  const headerName = type.startsWith("application/grpc")
+    ? "grpc-encoding"
+    : type.startsWith("application/connect+")
+      ? "connect-content-encoding"
+      : "content-encoding";
+  const name = header.get(headerName);
   const compression = COMPRESSIONS.find((known) => known.name === name);
   header.delete("content-length");
   // One that we don't know stays, and Connect refuses it without reading the body.
-  if (!framed && compression !== undefined) header.delete("content-encoding");
+  if (headerName === "content-encoding" && compression !== undefined) header.delete(headerName);
   return compression;
 }
 

@@ -11,7 +11,9 @@ import { messageOf } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import { ByteBudget } from "./byte-budget.ts";
 import { COMPRESSIONS } from "./compression.ts";
+import { postOfGet } from "./connect-get.ts";
 import { guardRequest } from "./request-guard.ts";
+import { LARGEST_REQUEST_BYTES, requestLimit } from "./request-limit.ts";
 import type { Request, Response } from "./shared-port.ts";
 
 export interface RpcHandlerOptions {
@@ -50,7 +52,8 @@ export function rpcHandler(options: RpcHandlerOptions): (request: Request, respo
   const router = createConnectRouter({
     acceptCompression: [...COMPRESSIONS],
     compressMinBytes: COMPRESS_MIN_BYTES,
-    readMaxBytes: maxRequestBytes,
+    // The guard has the limit of each request.
+    readMaxBytes: Math.max(maxRequestBytes, LARGEST_REQUEST_BYTES),
     interceptors: options.interceptors,
   });
   options.routes(router);
@@ -66,8 +69,10 @@ export function rpcHandler(options: RpcHandlerOptions): (request: Request, respo
     const universal = universalRequest(request, response, values);
     if (universal === undefined) return refuse(request, response, 400);
     const isUnary = handler.method.methodKind === "unary";
-    const guarded = guardRequest(universal, handler.method.input, {
-      maxRequestBytes: isUnary ? maxRequestBytes : Math.min(maxRequestBytes, MAX_STREAM_REQUEST_BYTES),
+    const isGet = universal.method === "GET" && handler.allowedMethods.includes("GET");
+    const limitBytes = requestLimit(universal.header, maxRequestBytes);
+    const guarded = guardRequest(isGet ? postOfGet(universal) : universal, handler.method.input, {
+      maxRequestBytes: isUnary ? limitBytes : Math.min(limitBytes, MAX_STREAM_REQUEST_BYTES),
       budget,
     });
     response.once("close", guarded.release);
