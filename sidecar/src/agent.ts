@@ -8,6 +8,7 @@ import { ACCESS_LOG, ENVOY_LOG, EnvoyProcess } from "./envoy/process.ts";
 import { CaClient } from "./identity/ca-client.ts";
 import { Identity, nodeIdOf } from "./identity/identity.ts";
 import { meshCredentials } from "./identity/mesh-credentials.ts";
+import { InspectService } from "./inspect/inspect-service.ts";
 import type { Logger } from "./logger.ts";
 import { agentPage } from "./metrics/agent-page.ts";
 import { MetricsServer } from "./metrics/server.ts";
@@ -32,6 +33,20 @@ export async function runAgent(config: Config, logger: Logger, signal: AbortSign
   const sockets = await prepareRunDirectory(config.runDirectory);
   const { now, random } = { now: Date.now, random: Math.random };
   const part = (name: string) => logger.child({ part: name, node_id: nodeId });
+
+  // What runs is ended in the opposite order, whichever way this function ends.
+  await using running = new AsyncDisposableStack();
+  const inspect = new InspectService(config, {
+    nodeId,
+    socketPath: sockets.inspect,
+    now,
+    random,
+    logger: part("inspect"),
+  });
+  // First of all, and last to end: an Envoy that the agent before this one started may be serving, and ask.
+  running.defer(async () => await inspect.stop());
+  await inspect.start();
+  logger.info({ port_name: "inspect", address: `unix:${sockets.inspect}` }, "Listening");
 
   const admin = new EnvoyAdmin(sockets.admin);
   const envoy = new EnvoyProcess({
@@ -71,9 +86,10 @@ export async function runAgent(config: Config, logger: Logger, signal: AbortSign
     logger: part("ready"),
   });
   let workloadConfig: WorkloadConfig | undefined;
-  const relay = new Relay({
+  const relay: Relay = new Relay({
     address: config.meshAddress,
     nodeId,
+    inspectionVersion: inspect.version,
     random,
     logger: part("relay"),
     listener: {
@@ -81,14 +97,19 @@ export async function runAgent(config: Config, logger: Logger, signal: AbortSign
         workloadConfig = next;
         monitor.useConfig(next);
       },
+      inspection: (change) => {
+        void inspect.change(change).then((problems) => relay.inspectionDone(change.ticket, inspect.version, problems));
+      },
       event: () => monitor.lookNow(),
       envoyConnected: () => monitor.lookNow(),
       envoyDisconnected: () => envoy.lookNow(),
     },
   });
+  inspect.onAppliedLate(() => relay.inspectionLate(inspect.version));
   // Envoy first, so that it presents the new SVID before anyone is told of it.
   identity.onSvid((svid) => {
     secrets.update(svid);
+    inspect.useCredentials(svid);
     const credentials = meshCredentials(svid);
     relay.useCredentials(credentials);
     reporter.useCredentials(credentials);
@@ -108,6 +129,7 @@ export async function runAgent(config: Config, logger: Logger, signal: AbortSign
         envoyRestarts: envoy.restarts,
         ready: monitor.current.ready && !signal.aborted,
         acknowledged: relay.acknowledgedCounts(),
+        inspect: inspect.metrics(),
       }),
     envoyPage: async () => await admin.prometheus(),
     appUrl: config.appMetricsUrl,
@@ -121,8 +143,6 @@ export async function runAgent(config: Config, logger: Logger, signal: AbortSign
     part("envoy"),
   );
 
-  // What runs is ended in the opposite order, whichever way this function ends.
-  await using running = new AsyncDisposableStack();
   const server = new Server({ "grpc.max_receive_message_length": 16 * 1024 * 1024 });
   running.defer(() => server.forceShutdown());
   server.addService(...secrets.definition());

@@ -54,7 +54,23 @@ export const layout: Layout = {
 
     { folder: "manifest/src", pure: "all" },
     { folder: "policy/src", pure: "all" },
-    { folder: "ledger/src", pure: "all" },
+    {
+      folder: "ledger/src",
+      pure: [
+        "checkpoint-jws.ts",
+        "checkpoint.ts",
+        "errors.ts",
+        "finding.ts",
+        "hash.ts",
+        "identity.ts",
+        "index.ts",
+        "line.ts",
+        "merkle.ts",
+        "proof.ts",
+        "record.ts",
+        "verifier.ts",
+      ],
+    },
     // Files on disk: the one edge that two runtimes share.
     { folder: "ledger/src/store", pure: [] },
 
@@ -156,10 +172,15 @@ export const layout: Layout = {
     { folder: "sidecar/src", pure: ["backoff.ts", "config.ts", "errors.ts", "settings.ts"] },
     { folder: "sidecar/src/inspect/decode", pure: "all" },
     {
+      folder: "sidecar/src/inspect",
+      pure: ["caller.ts", "decide.ts", "digest.ts", "mount.ts", "refusal.ts", "repeats.ts", "rules.ts"],
+    },
+    {
       folder: "sidecar/src/relay",
       pure: [
         "delta-messages.ts",
         "envoy-side.ts",
+        "own-type.ts",
         "rejection.ts",
         "session.ts",
         "suspects.ts",
@@ -173,7 +194,7 @@ export const layout: Layout = {
     { folder: "sidecar/src/sds", pure: ["secrets.ts"] },
     { folder: "sidecar/src/envoy", pure: ["bootstrap.ts"] },
     { folder: "sidecar/src/ready", pure: ["readiness.ts"] },
-    { folder: "sidecar/src/metrics", pure: ["agent-page.ts", "merge.ts"] },
+    { folder: "sidecar/src/metrics", pure: ["agent-page.ts", "family.ts", "inspect-families.ts", "merge.ts"] },
     { folder: "sidecar/src", pure: ["index.ts"] },
 
     { folder: "predictor/src", pure: ["config.ts", "errors.ts"] },

@@ -1,3 +1,6 @@
+import type { Family } from "./family.ts";
+import { type InspectMetrics, inspectFamilies } from "./inspect-families.ts";
+
 /** What the agent counts about itself. */
 export interface AgentMetrics {
   /** Seconds until the SVID expires, negative when it has; undefined without one. */
@@ -12,16 +15,12 @@ export interface AgentMetrics {
   readonly ready: boolean;
   /** Resources that Envoy has acknowledged, by type URL. */
   readonly acknowledged: ReadonlyMap<string, number>;
+  readonly inspect: InspectMetrics;
 }
 
 /** The agent's own Prometheus page (text format 0.0.4). */
 export function agentPage(metrics: AgentMetrics): string {
-  const families: [
-    name: string,
-    type: "gauge" | "counter",
-    help: string,
-    samples: [labels: string, value: number][],
-  ][] = [
+  const families: readonly Family[] = [
     [
       "hedgerow_agent_svid_expiry_seconds",
       "gauge",
@@ -66,6 +65,7 @@ export function agentPage(metrics: AgentMetrics): string {
       "Resources that Envoy has acknowledged",
       [...metrics.acknowledged].map(([typeUrl, count]) => [`{type="${shortType(typeUrl)}"}`, count]),
     ],
+    ...inspectFamilies(metrics.inspect),
   ];
   return families
     .filter(([, , , samples]) => samples.length > 0)

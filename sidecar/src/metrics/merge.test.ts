@@ -41,8 +41,32 @@ test("the agent's page leaves out what it does not know yet", () => {
     envoyRestarts: 1,
     ready: false,
     acknowledged: new Map([["type.googleapis.com/envoy.config.cluster.v3.Cluster", 3]]),
+    inspect: { allowed: 5, denied: 1, failures: 0, bytes: 0, ledgers: [], volatile: true },
   });
   expect(page).not.toContain("svid_expiry");
   expect(page).toContain('hedgerow_agent_nacks_total{service="ads"} 2\n');
   expect(page).toContain('hedgerow_agent_resources{type="Cluster"} 3\n');
+  expect(page).toContain('hedgerow_inspect_requests_total{verdict="deny"} 1\n');
+  expect(page).not.toContain("hedgerow_ledger");
+});
+
+test("the agent's page shows each ledger and each of its sinks", () => {
+  const ledger = { policy: "shop/orders", records: 7, failures: 1, missed: 1, pending: 2, segments: 3 };
+  const sinks = [{ name: "vault", lagRecords: 4, failures: 5 }];
+  const page = agentPage({
+    svidSecondsLeft: 60,
+    rotations: 1,
+    identityFailures: 0,
+    relayConnected: true,
+    envoyConnected: true,
+    rejections: 0,
+    secretRejections: 0,
+    envoyRestarts: 0,
+    ready: true,
+    acknowledged: new Map(),
+    inspect: { allowed: 5, denied: 1, failures: 1, bytes: 9, ledgers: [{ ...ledger, sinks }], volatile: true },
+  });
+  expect(page).toContain('hedgerow_ledger_missing_total{policy="shop/orders"} 1\n');
+  expect(page).toContain('hedgerow_ledger_sink_lag_records{policy="shop/orders",sink="vault"} 4\n');
+  expect(page).toContain("hedgerow_ledger_volatile 1\n");
 });

@@ -10,7 +10,7 @@ import type {
 import type { WorkloadConfig } from "@hedgerow/proto/hedgerow/agent/v1/config";
 import type { Logger } from "../logger.ts";
 import { encodeEnvoyResponse } from "./delta-messages.ts";
-import { type Effects, type RelayEvent, RelaySession } from "./session.ts";
+import { type Effects, type InspectionChange, type RelayEvent, RelaySession } from "./session.ts";
 import { Upstream } from "./upstream.ts";
 
 /**
@@ -29,6 +29,8 @@ type EnvoyCall = ServerDuplexStream<
 /** What others in the agent hear of the relay. */
 export interface RelayListener {
   readonly workloadConfig: (config: WorkloadConfig) => void;
+  /** To be answered by `inspectionDone`. */
+  readonly inspection: (change: InspectionChange) => void;
   readonly event: (event: RelayEvent) => void;
   readonly envoyConnected: () => void;
   readonly envoyDisconnected: () => void;
@@ -51,6 +53,8 @@ export class Relay {
     /** host:port of the control plane's mesh port. */
     readonly address: string;
     readonly nodeId: string;
+    /** Of the InspectionConfig that the agent has in force. */
+    readonly inspectionVersion: string | undefined;
     readonly listener: RelayListener;
     readonly random: () => number;
     readonly logger: Logger;
@@ -58,7 +62,7 @@ export class Relay {
     this.#nodeId = options.nodeId;
     this.#listener = options.listener;
     this.#logger = options.logger;
-    this.#session = new RelaySession(options.nodeId);
+    this.#session = new RelaySession(options.nodeId, options.inspectionVersion);
     this.#upstream = new Upstream({
       address: options.address,
       random: options.random,
@@ -95,6 +99,16 @@ export class Relay {
   /** Connects to the control plane; later credentials replace the connection, which Envoy does not notice. */
   useCredentials(credentials: ChannelCredentials): void {
     this.#upstream.useCredentials(credentials);
+  }
+
+  /** A change of what is inspected was made, after which this version is in force; or it was not, for these reasons. */
+  inspectionDone(ticket: number, version: string | undefined, problems: readonly string[]): void {
+    this.#apply(this.#session.inspectionDone(ticket, version, problems));
+  }
+
+  /** What was refused is in force after all. */
+  inspectionLate(version: string | undefined): void {
+    this.#apply(this.#session.inspectionLate(version));
   }
 
   /** For grpc-js `Server.addService`. */
@@ -181,6 +195,7 @@ export class Relay {
     }
     for (const event of effects.events) this.#note(event);
     if (effects.workloadConfig !== undefined) this.#listener.workloadConfig(effects.workloadConfig);
+    if (effects.inspection !== undefined) this.#listener.inspection(effects.inspection);
     if (effects.resetEnvoy !== undefined) {
       this.#logger.warn({ error: effects.resetEnvoy }, "Refusing the stream of Envoy");
       this.#envoy?.emit("error", { code: status.INVALID_ARGUMENT, details: effects.resetEnvoy });

@@ -1,6 +1,13 @@
-import { CLUSTER_TYPE_URL, ENDPOINT_TYPE_URL, WORKLOAD_CONFIG_TYPE_URL } from "@hedgerow/proto";
+import {
+  CLUSTER_TYPE_URL,
+  ENDPOINT_TYPE_URL,
+  INSPECTION_CONFIG_TYPE_URL,
+  WORKLOAD_CONFIG_TYPE_URL,
+} from "@hedgerow/proto";
 import type { WorkloadConfig } from "@hedgerow/proto/hedgerow/agent/v1/config";
 import type { DeltaRequest, DeltaResponse } from "./delta-messages.ts";
+import { type OwnChange, OwnType } from "./own-type.ts";
+import { composeError } from "./rejection.ts";
 import { TypeRelay } from "./type-relay.ts";
 import { decodeWorkloadConfig } from "./workload-config.ts";
 
@@ -14,6 +21,9 @@ export type RelayEvent =
   | { readonly kind: "stale_nonce"; readonly typeUrl: string }
   | { readonly kind: "own_config_rejected"; readonly message: string };
 
+/** Of the InspectionConfig: put it in force, or take it out. */
+export type InspectionChange = Exclude<OwnChange, { readonly kind: "nothing" }>;
+
 /** What the edges must do after an input, in this order. */
 export interface Effects {
   readonly toUpstream: readonly DeltaRequest[];
@@ -21,6 +31,8 @@ export interface Effects {
   readonly events: readonly RelayEvent[];
   /** The agent's own configuration, when it has just changed. */
   readonly workloadConfig: WorkloadConfig | undefined;
+  /** What is to be inspected, when that changes: to be answered by `inspectionDone`. */
+  readonly inspection: InspectionChange | undefined;
   /** Why the stream to the control plane, or that to Envoy, must be torn down. */
   readonly resetUpstream: string | undefined;
   readonly resetEnvoy: string | undefined;
@@ -28,7 +40,7 @@ export interface Effects {
 
 /**
  * The relay between one Envoy and the control plane, without its sockets. One TypeRelay a type URL of Envoy; the agent's
- * own type beside them. Inputs in the order in which they happened; each returns what is to be sent.
+ * own types beside them. Inputs in the order in which they happened; each returns what is to be sent.
  *
  * Envoy absent: what the control plane sends is held, the newest version a name, and stays unanswered, so that the control
  * plane shows the proxy as behind and sends no more of that type; subscriptions are kept, however long it takes. Nothing is
@@ -37,23 +49,29 @@ export interface Effects {
 export class RelaySession {
   readonly #ownName: string;
   readonly #types = new Map<string, TypeRelay>();
-  #ownVersion: string | undefined;
+  readonly #workload: OwnType;
+  readonly #inspection: OwnType;
   #envoyStreams = 0;
   #nonces = 0;
   #envoyConnected = false;
   #envoySettled = false;
   #upstreamConnected = false;
-  #ownOpened = false;
   // The effects of the input under way.
   #toUpstream: DeltaRequest[] = [];
   #events: RelayEvent[] = [];
   #workloadConfig: WorkloadConfig | undefined;
+  #inspectionChange: InspectionChange | undefined;
   #resetUpstream: string | undefined;
   #resetEnvoy: string | undefined;
 
-  /** `ownName` is the node id: the name of the one WorkloadConfig. */
-  constructor(ownName: string) {
+  /**
+   * `ownName` is the node id: the name of the one WorkloadConfig and the one InspectionConfig. `inspectionVersion` is that of
+   * the latter which the agent has in force.
+   */
+  constructor(ownName: string, inspectionVersion?: string) {
     this.#ownName = ownName;
+    this.#workload = new OwnType(WORKLOAD_CONFIG_TYPE_URL, ownName);
+    this.#inspection = new OwnType(INSPECTION_CONFIG_TYPE_URL, ownName, inspectionVersion);
   }
 
   /** Resources that Envoy has acknowledged, by type URL. */
@@ -69,17 +87,35 @@ export class RelaySession {
 
   upstreamDisconnected(): Effects {
     this.#upstreamConnected = false;
-    this.#ownOpened = false;
+    this.#workload.detach();
+    this.#inspection.detach();
     for (const type of this.#types.values()) type.detachUpstream();
     return this.#effects();
   }
 
   fromUpstream(response: DeltaResponse): Effects {
-    if (response.typeUrl === WORKLOAD_CONFIG_TYPE_URL) this.#takeOwn(response);
+    if (response.typeUrl === WORKLOAD_CONFIG_TYPE_URL) this.#takeWorkload(response);
+    else if (response.typeUrl === INSPECTION_CONFIG_TYPE_URL) this.#takeInspection(response);
     // A type that nobody asked for has nobody to answer it.
     else if (this.#types.get(response.typeUrl)?.fromUpstream(response) === false) {
       this.#resetUpstream = `too many unanswered responses of ${response.typeUrl}`;
     }
+    return this.#effects();
+  }
+
+  /** A change of what is inspected was made, after which this version is in force; or it was not, for these reasons. */
+  inspectionDone(ticket: number, version: string | undefined, problems: readonly string[]): Effects {
+    this.#inspection.use(version);
+    const error = problems.length === 0 ? undefined : composeError([`${this.#ownName}: ${problems.join("; ")}`]);
+    if (error !== undefined) this.#events.push({ kind: "own_config_rejected", message: error });
+    this.#inspection.answer(ticket, error);
+    return this.#effects();
+  }
+
+  /** What was refused is in force after all. A refusal can't be taken back; a new stream says what there is. */
+  inspectionLate(version: string | undefined): Effects {
+    this.#inspection.use(version);
+    if (this.#upstreamConnected) this.#resetUpstream = "what is to be inspected could be applied after all";
     return this.#effects();
   }
 
@@ -133,37 +169,40 @@ export class RelaySession {
   #typeFor(typeUrl: string): TypeRelay | undefined {
     const known = this.#types.get(typeUrl);
     if (known !== undefined) return known;
-    if (typeUrl === "" || typeUrl === WORKLOAD_CONFIG_TYPE_URL || this.#types.size >= MAX_TYPES) return undefined;
+    const own = typeUrl === WORKLOAD_CONFIG_TYPE_URL || typeUrl === INSPECTION_CONFIG_TYPE_URL;
+    if (typeUrl === "" || own || this.#types.size >= MAX_TYPES) return undefined;
     const created = new TypeRelay(typeUrl);
     this.#types.set(typeUrl, created);
     return created;
   }
 
-  #takeOwn(response: DeltaResponse): void {
+  #takeWorkload(response: DeltaResponse): void {
+    const change = this.#workload.receive(response);
     let error: string | undefined;
-    for (const resource of response.resources) {
-      if (resource.name !== this.#ownName) continue;
-      const decoded = decodeWorkloadConfig(resource.encoded);
+    // A removal changes nothing: a workload that left the mesh keeps draining by the rules that it had.
+    if (change.kind === "set") {
+      const decoded = decodeWorkloadConfig(change.resource.encoded);
       if (decoded.ok) {
-        this.#ownVersion = resource.version;
+        this.#workload.use(change.resource.version);
         this.#workloadConfig = decoded.value;
       } else {
         error = decoded.message;
         this.#events.push({ kind: "own_config_rejected", message: error });
       }
     }
-    // A removal changes nothing: a workload that left the mesh keeps draining by the rules that it had.
-    this.#toUpstream.push({ ...ownRequest(), responseNonce: response.nonce, error });
+    this.#workload.answer(change.ticket, error);
+  }
+
+  #takeInspection(response: DeltaResponse): void {
+    const change = this.#inspection.receive(response);
+    if (change.kind === "nothing") this.#inspection.answer(change.ticket, undefined);
+    else this.#inspectionChange = change;
   }
 
   #effects(): Effects {
     const toEnvoy = this.#collectForEnvoy();
     if (this.#upstreamConnected) {
-      if (!this.#ownOpened) {
-        this.#ownOpened = true;
-        const initialVersions = this.#ownVersion === undefined ? {} : { [this.#ownName]: this.#ownVersion };
-        this.#toUpstream.unshift({ ...ownRequest(), subscribe: [this.#ownName], initialVersions });
-      }
+      this.#toUpstream.push(...this.#workload.take(), ...this.#inspection.take());
       for (const type of this.#types.values()) {
         for (let next = type.nextForUpstream(); next !== undefined; next = type.nextForUpstream()) {
           this.#toUpstream.push(next);
@@ -175,12 +214,14 @@ export class RelaySession {
       toEnvoy,
       events: this.#events,
       workloadConfig: this.#workloadConfig,
+      inspection: this.#inspectionChange,
       resetUpstream: this.#resetUpstream,
       resetEnvoy: this.#resetEnvoy,
     };
     this.#toUpstream = [];
     this.#events = [];
     this.#workloadConfig = undefined;
+    this.#inspectionChange = undefined;
     this.#resetUpstream = undefined;
     this.#resetEnvoy = undefined;
     return effects;
@@ -200,15 +241,4 @@ export class RelaySession {
     }
     return responses;
   }
-}
-
-function ownRequest(): DeltaRequest {
-  return {
-    typeUrl: WORKLOAD_CONFIG_TYPE_URL,
-    subscribe: [],
-    unsubscribe: [],
-    initialVersions: {},
-    responseNonce: "",
-    error: undefined,
-  };
 }
