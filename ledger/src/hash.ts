@@ -17,9 +17,9 @@ const pair = Buffer.alloc(1 + 2 * DIGEST_BYTES);
 
 function hashPair(kind: number, left: Digest, right: Digest): Digest {
   pair[0] = kind;
-  pair.latin1Write(left, 1);
-  pair.latin1Write(right, 1 + DIGEST_BYTES);
-  return hash("sha256", pair, "latin1");
+  pair.write(left, 1, "latin1");
+  pair.write(right, 1 + DIGEST_BYTES, "latin1");
+  return hash("sha256", pair, "binary");
 }
 
 /** SHA-256(0x01 ‖ left ‖ right): a node of the Merkle tree. */
@@ -32,17 +32,17 @@ export const headAfter = (previous: Digest, leaf: Digest): Digest => hashPair(HE
 export function leafOfPrefixed(bytes: Buffer): Digest {
   const before = bytes[0] ?? LEAF;
   bytes[0] = LEAF;
-  const leaf = hash("sha256", bytes, "latin1");
+  const leaf = hash("sha256", bytes, "binary");
   bytes[0] = before;
   return leaf;
 }
 
 /** SHA-256(0x00 ‖ payload). */
 export const leafOf = (payload: Uint8Array): Digest =>
-  hash("sha256", Buffer.concat([Buffer.of(LEAF), payload]), "latin1");
+  hash("sha256", Buffer.concat([Buffer.of(LEAF), payload]), "binary");
 
 /** The head before a ledger's first record: no two ledgers share one, so that no record fits into another's. */
-export const genesisOf = (ledger: string): Digest => hash("sha256", `hedgerow-ledger/1\n${ledger}`, "latin1");
+export const genesisOf = (ledger: string): Digest => hash("sha256", `hedgerow-ledger/1\n${ledger}`, "binary");
 
 export const toHex = (digest: Digest): string => Buffer.from(digest, "latin1").toString("hex");
 

@@ -36,12 +36,12 @@ export function writeLine(
 ): ChainLink {
   const space = offset + HEAD_CHARS;
   target[space] = SPACE;
-  target.utf8Write(payload, space + 1);
+  target.write(payload, space + 1, "utf8");
   const end = space + 1 + payloadBytes;
   target[end] = LINE_FEED;
   const leaf = leafOfPrefixed(target.subarray(space, end));
   const head = headAfter(previous, leaf);
-  target.latin1Write(toHex(head), offset);
+  target.write(toHex(head), offset, "latin1");
   return { leaf, head };
 }
 
@@ -67,7 +67,7 @@ const SEQ_CHARS = 24;
 
 /** The sequence number with which a payload begins. */
 export function seqOf(payload: Buffer): number | undefined {
-  const digits = SEQ.exec(payload.latin1Slice(0, Math.min(SEQ_CHARS, payload.length)))?.[1];
+  const digits = SEQ.exec(payload.toString("latin1", 0, Math.min(SEQ_CHARS, payload.length)))?.[1];
   return digits === undefined ? undefined : Number(digits);
 }
 
@@ -79,7 +79,7 @@ export function parseLine(line: Buffer): Line {
   const inForm = line.length > HEAD_CHARS && line[HEAD_CHARS] === SPACE;
   const payload = inForm ? line.subarray(HEAD_CHARS + 1) : Buffer.alloc(0);
   return {
-    head: inForm ? fromHex(line.latin1Slice(0, HEAD_CHARS)) : undefined,
+    head: inForm ? fromHex(line.toString("latin1", 0, HEAD_CHARS)) : undefined,
     leaf: inForm ? leafOfPrefixed(line.subarray(HEAD_CHARS)) : "",
     payload,
     seq: seqOf(payload),
@@ -89,7 +89,7 @@ export function parseLine(line: Buffer): Line {
 /** A payload's value, or undefined where it is no JSON object with a sequence number. */
 export function parsePayload(payload: Buffer | string): LedgerRecord | SealedRecord | undefined {
   try {
-    const value: unknown = JSON.parse(typeof payload === "string" ? payload : payload.utf8Slice());
+    const value: unknown = JSON.parse(typeof payload === "string" ? payload : payload.toString());
     if (typeof value !== "object" || value === null || !("seq" in value) || typeof value.seq !== "number")
       return undefined;
     if ("enc" in value) {
