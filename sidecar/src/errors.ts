@@ -6,7 +6,8 @@ export type SidecarErrorCode =
   | "renew_refused"
   | "svid_invalid"
   | "run_directory_unusable"
-  | "envoy_admin_failed";
+  | "envoy_admin_failed"
+  | "sink_unavailable";
 
 /** What the agent throws where something that should work did not. `code` is stable; `cause` is kept. */
 export class SidecarError extends Error {

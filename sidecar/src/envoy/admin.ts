@@ -45,6 +45,12 @@ export class EnvoyAdmin {
     return body;
   }
 
+  /** Closes the files that Envoy logs to, and opens them anew by their paths; soon after, not at once. */
+  async reopenLogs(): Promise<void> {
+    const { statusCode } = await this.#call("POST", "/reopen_logs");
+    if (statusCode !== 200) throw new SidecarError("envoy_admin_failed", `envoy /reopen_logs answers ${statusCode}`);
+  }
+
   /** Asks peers to leave: responses carry GOAWAY or `connection: close`, listeners still accept meanwhile. */
   async drainListeners(): Promise<void> {
     await this.#call("POST", "/drain_listeners?graceful");

@@ -1,0 +1,124 @@
+import { rename, rm, stat } from "node:fs/promises";
+import { messageOf } from "../../errors.ts";
+import type { Logger } from "../../logger.ts";
+import { type LogBatch, LogFile } from "./log-file.ts";
+import { readPosition, writePosition } from "./position.ts";
+
+const ROTATE_BYTES = 16 * 1024 * 1024;
+/** How often Envoy is asked again to open its log anew. */
+const REOPEN_AGAIN_MS = 1_000;
+
+/**
+ * Follows the log that Envoy writes for us, and keeps it short: over 16 MiB it is renamed to `LOG.1` and Envoy asked to open it anew.
+ * Envoy has one thread that writes, and it closes the old file before it opens the new one: once there is a new one, the old one is
+ * complete, and goes when it has been read. An Envoy that can't be asked goes on in the old one, and so do we.
+ */
+export class LogFollower implements AsyncDisposable {
+  readonly #path: string;
+  readonly #rotatedPath: string;
+  readonly #positionPath: string;
+  readonly #reopen: () => Promise<void>;
+  readonly #rotateBytes: number;
+  readonly #logger: Logger;
+  #current: { readonly file: LogFile; readonly rotated: boolean; offset: number } | undefined;
+  #positionUsed = false;
+  #askedAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(options: {
+    readonly path: string;
+    /** Where the position is kept. */
+    readonly positionPath: string;
+    /** Has Envoy open its logs anew. */
+    readonly reopen: () => Promise<void>;
+    readonly logger: Logger;
+    readonly rotateBytes?: number;
+  }) {
+    this.#path = options.path;
+    this.#rotatedPath = `${options.path}.1`;
+    this.#positionPath = options.positionPath;
+    this.#reopen = options.reopen;
+    this.#rotateBytes = options.rotateBytes ?? ROTATE_BYTES;
+    this.#logger = options.logger;
+  }
+
+  /** What was written since; undefined: nothing now. The same again until `keep`. */
+  async read(): Promise<LogBatch | undefined> {
+    for (;;) {
+      this.#current ??= await this.#open();
+      const current = this.#current;
+      if (current === undefined) return undefined;
+      await this.#rotateWhenDue();
+      // Looked at before reading: what is in the file then, when another has taken its place, is all that it will ever hold.
+      const replaced = await this.#isReplaced();
+      const batch = await current.file.read(current.offset);
+      if (batch.lines.length > 0 || batch.skipped > 0) return batch;
+      if (!replaced) return undefined;
+      const left = (await current.file.size()) - current.offset;
+      if (left > 0) return { lines: [], next: current.offset + left, skipped: left };
+      await this.#leave();
+    }
+  }
+
+  /** What a batch brought is recorded: nobody needs to read it again. */
+  async keep(batch: LogBatch): Promise<void> {
+    if (this.#current === undefined) return;
+    this.#current.offset = batch.next;
+    await writePosition(this.#positionPath, await this.#current.file.position(batch.next));
+  }
+
+  async #open() {
+    const position = this.#positionUsed ? undefined : await readPosition(this.#positionPath);
+    const [old, live] = [await LogFile.open(this.#rotatedPath), await LogFile.open(this.#path)];
+    const inLive = position !== undefined && (await live?.holds(position)) === true;
+    this.#positionUsed = true;
+    if (old !== undefined && !inLive) {
+      await live?.[Symbol.asyncDispose]();
+      const offset = position !== undefined && (await old.holds(position)) ? position.offset : 0;
+      return { file: old, rotated: true, offset };
+    }
+    if (old !== undefined) {
+      // It was read to its end: only its removal was missing.
+      await old[Symbol.asyncDispose]();
+      await rm(this.#rotatedPath, { force: true });
+    }
+    return live && { file: live, rotated: false, offset: inLive ? position.offset : 0 };
+  }
+
+  async #rotateWhenDue(): Promise<void> {
+    const current = this.#current;
+    if (current === undefined) return;
+    if (!current.rotated && current.offset >= this.#rotateBytes) {
+      await rename(this.#path, this.#rotatedPath);
+      this.#current = { ...current, rotated: true };
+    }
+    if (this.#current?.rotated !== true || (await this.#isReplaced())) return;
+    if (performance.now() - this.#askedAtMs < REOPEN_AGAIN_MS) return;
+    this.#askedAtMs = performance.now();
+    try {
+      await this.#reopen();
+    } catch (error) {
+      this.#logger.warn({ error: messageOf(error) }, "Envoy did not open its log anew, asking again");
+    }
+  }
+
+  /** True once another file stands where Envoy writes. */
+  async #isReplaced(): Promise<boolean> {
+    try {
+      return (await stat(this.#path)).ino !== this.#current?.file.inode;
+    } catch {
+      // None yet.
+      return false;
+    }
+  }
+
+  async #leave(): Promise<void> {
+    await this[Symbol.asyncDispose]();
+    await rm(this.#rotatedPath, { force: true });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const file = this.#current?.file;
+    this.#current = undefined;
+    await file?.[Symbol.asyncDispose]();
+  }
+}
