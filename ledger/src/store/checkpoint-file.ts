@@ -13,6 +13,7 @@ export interface KnownCheckpoint {
   readonly compact: string;
   readonly digest: string;
   readonly seq: number;
+  readonly isClosing: boolean;
   readonly isWitnessed: boolean;
 }
 
@@ -122,5 +123,11 @@ function read(line: string): KnownCheckpoint | undefined {
   const [, compact, witness] = /^\{"checkpoint":"([\w.-]+)"(?:,"witness":"([\w.-]+)")?\}$/.exec(line) ?? [];
   const claims = compact === undefined ? undefined : claimsOfCheckpoint(compact);
   if (compact === undefined || claims === undefined) return undefined;
-  return { compact, digest: checkpointDigest(compact), seq: claims.seq, isWitnessed: witness !== undefined };
+  return {
+    compact,
+    digest: checkpointDigest(compact),
+    seq: claims.seq,
+    isClosing: claims.closed === true,
+    isWitnessed: witness !== undefined,
+  };
 }

@@ -130,7 +130,7 @@ export class Checkpointer implements AsyncDisposable {
     const { last } = file;
     // An empty ledger has no head to sign yet.
     if (tip.seq < 0) return;
-    const isNews = closed || last === undefined || tip.seq > last.seq;
+    const isNews = last === undefined || tip.seq > last.seq || (closed && !last.isClosing);
     if (!isNews && last.isWitnessed) return;
     try {
       if (isNews) await this.#append(file, closed);

@@ -1,3 +1,11 @@
+export {
+  Checkpointer,
+  type CheckpointerOptions,
+  type CheckpointLog,
+  type CheckpointState,
+  type Countersigned,
+  type Witness,
+} from "./checkpointer.ts";
 export { appendCheckpoint, lastCheckpoint, readCheckpoints } from "./checkpoints.ts";
 export { rewrapKeys } from "./data-keys.ts";
 export type {

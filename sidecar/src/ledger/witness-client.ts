@@ -2,7 +2,11 @@ import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { Metadata, type ServiceError, status } from "@grpc/grpc-js";
 import type { Countersigned, Witness } from "@hedgerow/ledger/store";
 import { type GrpcClient, grpcClient } from "@hedgerow/proto";
-import { WitnessService } from "@hedgerow/proto/hedgerow/witness/v1/witness";
+import {
+  type CertifyKeyResponse,
+  type CountersignResponse,
+  WitnessService,
+} from "@hedgerow/proto/hedgerow/witness/v1/witness";
 import { CONTROL_PLANE_CHANNEL, meshCredentials } from "../identity/mesh-credentials.ts";
 import type { Svid } from "../identity/svid.ts";
 
@@ -33,17 +37,16 @@ export class WitnessClient implements Witness, Disposable {
   }
 
   async certify(publicKey: Uint8Array): ReturnType<Witness["certify"]> {
-    const { certificateChain, notAfter } = await this.#call<{
-      certificateChain: Uint8Array[];
-      notAfter?: Parameters<typeof timestampMs>[0];
-    }>((client, options, callback) => client.certifyKey({ publicKey }, new Metadata(), options, callback));
+    const { certificateChain, notAfter } = await this.#call<CertifyKeyResponse>((client, options, callback) =>
+      client.certifyKey({ publicKey }, new Metadata(), options, callback),
+    );
     return { chain: certificateChain, notAfterMs: notAfter === undefined ? 0 : timestampMs(notAfter) };
   }
 
   async countersign(checkpoint: string): Promise<Countersigned> {
     const policy = this.#policy;
     try {
-      const { witness, last } = await this.#call<{ witness: string; last: string }>((client, options, callback) =>
+      const { witness, last } = await this.#call<CountersignResponse>((client, options, callback) =>
         client.countersign({ checkpoint, policy }, new Metadata(), options, callback),
       );
       return last === "" ? { kind: "witnessed", witness } : { kind: "behind", last };
