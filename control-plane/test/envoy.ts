@@ -69,7 +69,8 @@ export class TestEnvoy implements AsyncDisposable {
       "warning",
     ];
     const [command = "", ...args] = [...within, envoyPath(), "-c", join(dir, "bootstrap.json"), ...options];
-    const child = spawn(command, args, { stdio: ["ignore", out, err] });
+    // Where it writes what the agent would read.
+    const child = spawn(command, args, { cwd: dir, stdio: ["ignore", out, err] });
     const envoy = new TestEnvoy(dir, child);
     try {
       await until("Envoy to be live", async () => ((await envoy.admin("/ready")) === "LIVE\n" ? true : undefined));

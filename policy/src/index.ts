@@ -9,5 +9,6 @@ export {
   decide,
   denyAll,
 } from "./access.ts";
+export { inferencePaths } from "./inference-paths.ts";
 export { namespaceIdPrefix, serviceAccountId, workloadIdPrefix } from "./spiffe-id.ts";
 export { matchesText, type TextMatch } from "./text-match.ts";

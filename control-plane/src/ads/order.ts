@@ -9,6 +9,9 @@
 // - Assignments never wait for a CDS ACK: Envoy gives that ACK only when no cluster is warming, and a cluster is warming
 //   until its assignment comes (cluster_manager_impl.cc, updateClusterCounts). An updated cluster warms again without
 //   asking again, as its name is subscribed already: sending a cluster therefore makes its assignment owed.
+// - A RouteConfiguration whose requests are recorded waits until the agent has acknowledged the InspectionConfig as it is wanted
+//   now: no request may be led past an agent that would not know what to do with it. One that the snapshot has not is not
+//   waited for, as no route names it then.
 // - Listeners are removed together with additions, as Envoy does removals first: a listener may take over the address of
 //   a removed one. Routes are removed when no listener held or in flight names them, clusters when no route or listener
 //   does, assignments when the cluster is gone. Content that we do not know (a version from before a reconnect, or one
@@ -19,24 +22,28 @@
 //   good version; an update that was refused holds back nothing, as the older cluster serves;
 // - an assignment that was refused holds back new versions of routes that the proxy already holds (better the old route
 //   than one to a cluster without endpoints), but not a route that it has never had;
+// - an inspection that was refused holds back new versions of the routes that need it, which stay at their last good version: the
+//   old rules of access, too, until the AuditPolicy is mended;
 // - a refused route or listener keeps its old version and with it the clusters that this names;
 // - a NACK that blames nobody is retried one resource at a time, until the guilty one stands alone.
 // The cost: a new proxy that refuses a route answers 404 on its listener, and is ready all the same (a refusal ends Envoy's
 // wait); one whose route names a cluster that it refuses gets no such route at all, and is not ready (its listener waits,
 // ConfigSource.initial_fetch_timeout: for ever) until the cluster is mended. A client that never subscribes to
-// clusters gets no routes, one that never subscribes to listeners keeps its clusters.
+// clusters gets no routes, one that never subscribes to inspections none that is recorded, one that never subscribes to listeners
+// keeps its clusters.
 import {
   ADS_TYPE_URLS,
   type AdsTypeUrl,
   CLUSTER_TYPE_URL,
   ENDPOINT_TYPE_URL,
+  INSPECTION_CONFIG_TYPE_URL,
   LISTENER_TYPE_URL,
   ROUTE_TYPE_URL,
 } from "@hedgerow/proto";
 import type { ProxySnapshot, Resource } from "../snapshot/snapshot.ts";
 import { emptyAssignment } from "./empty-assignment.ts";
 import { type References, referencesOf } from "./references.ts";
-import { holds, type TypeState } from "./type-state.ts";
+import { holds, holdsVersion, type TypeState } from "./type-state.ts";
 
 /** One response, yet without a nonce. */
 export interface Push {
@@ -159,7 +166,12 @@ function limited(resources: readonly Resource[]): readonly Resource[] {
 }
 
 function isReady(resource: Resource, state: TypeState, types: Types, snapshot: ProxySnapshot): boolean {
-  const { clusters } = referencesOf(resource);
+  const { clusters, inspections } = referencesOf(resource);
+  const wantedInspections = wantedOf(snapshot, INSPECTION_CONFIG_TYPE_URL);
+  for (const name of inspections) {
+    const version = wantedInspections.get(name)?.version;
+    if (version === undefined || !holdsVersion(types.get(INSPECTION_CONFIG_TYPE_URL), name, version)) return false;
+  }
   if (clusters.size === 0) return true;
   const wantedClusters = wantedOf(snapshot, CLUSTER_TYPE_URL);
   const wantedEndpoints = wantedOf(snapshot, ENDPOINT_TYPE_URL);
@@ -179,6 +191,11 @@ function mayRemove(typeUrl: string, name: string, types: Types): boolean {
     case ENDPOINT_TYPE_URL: {
       const clusters = types.get(CLUSTER_TYPE_URL);
       return clusters?.held.has(name) === false && clusters.inFlight?.resources.has(name) !== true;
+    }
+    case INSPECTION_CONFIG_TYPE_URL: {
+      const routes = types.get(ROUTE_TYPE_URL);
+      // A client without routes has none that needs it.
+      return routes === undefined || !isNamed(routes, ({ inspections }) => inspections.has(name));
     }
     case ROUTE_TYPE_URL:
       return !isNamed(types.get(LISTENER_TYPE_URL), ({ routes }) => routes.has(name));

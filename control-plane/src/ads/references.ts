@@ -1,4 +1,4 @@
-import { CLUSTER_TYPE_URL, LISTENER_TYPE_URL, ROUTE_TYPE_URL } from "@hedgerow/proto";
+import { CLUSTER_TYPE_URL, INSPECTION_CONFIG_TYPE_URL, LISTENER_TYPE_URL, ROUTE_TYPE_URL } from "@hedgerow/proto";
 import { referencesOf as referencesWithin } from "../snapshot/references.ts";
 import type { Resource } from "../snapshot/snapshot.ts";
 
@@ -6,9 +6,10 @@ import type { Resource } from "../snapshot/snapshot.ts";
 export interface References {
   readonly clusters: ReadonlySet<string>;
   readonly routes: ReadonlySet<string>;
+  readonly inspections: ReadonlySet<string>;
 }
 
-const NONE: References = { clusters: new Set(), routes: new Set() };
+const NONE: References = { clusters: new Set(), routes: new Set(), inspections: new Set() };
 
 const known = new WeakMap<Uint8Array, References>();
 
@@ -19,7 +20,11 @@ export function referencesOf(resource: Resource): References {
   if (references === undefined) {
     const namesOf = (wanted: string) =>
       new Set(referencesWithin(resource).flatMap(({ typeUrl, name }) => (typeUrl === wanted ? [name] : [])));
-    references = { clusters: namesOf(CLUSTER_TYPE_URL), routes: namesOf(ROUTE_TYPE_URL) };
+    references = {
+      clusters: namesOf(CLUSTER_TYPE_URL),
+      routes: namesOf(ROUTE_TYPE_URL),
+      inspections: namesOf(INSPECTION_CONFIG_TYPE_URL),
+    };
     known.set(resource.encoded, references);
   }
   return references;

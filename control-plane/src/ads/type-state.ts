@@ -137,6 +137,12 @@ export function holds(state: TypeState | undefined, name: string): boolean {
   return held.settled || held.maybe !== undefined;
 }
 
+/** Whether the client surely runs this version under this name. */
+export function holdsVersion(state: TypeState | undefined, name: string, version: string): boolean {
+  const held = state?.held.get(name);
+  return held?.settled === true && held.acknowledged === version && state?.rejected.get(name)?.version !== version;
+}
+
 /** The client keeps nothing under this name any more. */
 export function forget(state: TypeState, name: string): void {
   state.held.delete(name);

@@ -4,7 +4,13 @@ import { ClusterSchema } from "@hedgerow/proto/envoy/config/cluster/v3/cluster";
 import { ClusterLoadAssignmentSchema } from "@hedgerow/proto/envoy/config/endpoint/v3/endpoint";
 import { ListenerSchema } from "@hedgerow/proto/envoy/config/listener/v3/listener";
 import { RouteConfigurationSchema } from "@hedgerow/proto/envoy/config/route/v3/route";
+import { FileAccessLogSchema } from "@hedgerow/proto/envoy/extensions/access_loggers/file/v3/file";
+import { ExpressionFilterSchema } from "@hedgerow/proto/envoy/extensions/access_loggers/filters/cel/v3/cel";
 import { StdoutAccessLogSchema } from "@hedgerow/proto/envoy/extensions/access_loggers/stream/v3/stream";
+import {
+  ExtAuthzPerRouteSchema,
+  ExtAuthzSchema,
+} from "@hedgerow/proto/envoy/extensions/filters/http/ext_authz/v3/ext_authz";
 import { RBACPerRouteSchema, RBACSchema } from "@hedgerow/proto/envoy/extensions/filters/http/rbac/v3/rbac";
 import { RouterSchema } from "@hedgerow/proto/envoy/extensions/filters/http/router/v3/router";
 import { HttpInspectorSchema } from "@hedgerow/proto/envoy/extensions/filters/listener/http_inspector/v3/http_inspector";
@@ -21,6 +27,7 @@ import {
 import { HttpProtocolOptionsSchema } from "@hedgerow/proto/envoy/extensions/upstreams/http/v3/http_protocol_options";
 import { ResourceSchema, type Resource as WireResource } from "@hedgerow/proto/envoy/service/discovery/v3/discovery";
 import { WorkloadConfigSchema } from "@hedgerow/proto/hedgerow/agent/v1/config";
+import { InspectionConfigSchema } from "@hedgerow/proto/hedgerow/agent/v1/inspection";
 import { TypedStructSchema } from "@hedgerow/proto/xds/type/v3/typed_struct";
 import type { Resource } from "./snapshot.ts";
 
@@ -29,9 +36,14 @@ export const REGISTRY: Registry = createRegistry(
   ClusterLoadAssignmentSchema,
   ClusterSchema,
   DownstreamTlsContextSchema,
+  ExpressionFilterSchema,
+  ExtAuthzPerRouteSchema,
+  ExtAuthzSchema,
+  FileAccessLogSchema,
   HttpConnectionManagerSchema,
   HttpInspectorSchema,
   HttpProtocolOptionsSchema,
+  InspectionConfigSchema,
   ListenerSchema,
   OriginalDstSchema,
   PreviousHostsPredicateSchema,

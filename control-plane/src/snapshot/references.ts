@@ -3,8 +3,10 @@ import { fromJson, isMessage, type Message } from "@bufbuild/protobuf";
 import { type Any, anyUnpack } from "@bufbuild/protobuf/wkt";
 import {
   type AdsTypeUrl,
+  AUDIT_METADATA,
   CLUSTER_TYPE_URL,
   ENDPOINT_TYPE_URL,
+  INSPECTION_CONFIG_TYPE_URL,
   LISTENER_TYPE_URL,
   ROUTE_TYPE_URL,
 } from "@hedgerow/proto";
@@ -17,7 +19,7 @@ import { HttpConnectionManagerSchema } from "@hedgerow/proto/envoy/extensions/fi
 import { type TcpProxy, TcpProxySchema } from "@hedgerow/proto/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy";
 import { WorkloadConfigSchema } from "@hedgerow/proto/hedgerow/agent/v1/config";
 import { type TypedStruct, TypedStructSchema } from "@hedgerow/proto/xds/type/v3/typed_struct";
-import { UNRESOLVED_CLUSTER } from "../translate/names.ts";
+import { nodeOfInboundRoute, UNRESOLVED_CLUSTER } from "../translate/names.ts";
 import { decodeResource, REGISTRY } from "./decode.ts";
 import type { Resource } from "./snapshot.ts";
 
@@ -32,7 +34,7 @@ const known = new WeakMap<Uint8Array, readonly Reference[]>();
 
 /**
  * Distinct: assignments of clusters and clusters of assignments, routes and clusters of listeners (of the HTTP connection
- * manager and the TCP proxy), clusters of routes, listeners that the agent waits for. Throws on bytes that are not ours.
+ * manager and the TCP proxy), clusters of routes, the inspection of recorded ones, listeners that the agent waits for. Throws on bytes that are not ours.
  */
 export function referencesOf(resource: Resource): readonly Reference[] {
   let references = known.get(resource.encoded);
@@ -103,12 +105,14 @@ function readTcpProxy({ clusterSpecifier }: TcpProxy): readonly Reference[] {
   }
 }
 
-function readRoutes({ virtualHosts, requestMirrorPolicies }: RouteConfiguration): readonly Reference[] {
+function readRoutes({ name, virtualHosts, requestMirrorPolicies }: RouteConfiguration): readonly Reference[] {
   const routes = virtualHosts.flatMap((host) => host.routes);
+  const isRecorded = routes.some(({ metadata }) => metadata?.filterMetadata[AUDIT_METADATA] !== undefined);
   const actions = routes.flatMap(({ action }) => (action.case === "route" ? [action.value] : []));
   const mirrors = [requestMirrorPolicies, ...[...virtualHosts, ...actions].map((from) => from.requestMirrorPolicies)];
   const names = [...actions.flatMap(clustersOf), ...mirrors.flat().map((mirror) => mirror.cluster)];
-  return names.filter((name) => name !== "" && name !== UNRESOLVED_CLUSTER).map(cluster);
+  const clusters = names.filter((each) => each !== "" && each !== UNRESOLVED_CLUSTER).map(cluster);
+  return isRecorded ? [...clusters, { typeUrl: INSPECTION_CONFIG_TYPE_URL, name: nodeOfInboundRoute(name) }] : clusters;
 }
 
 function clustersOf({ clusterSpecifier }: RouteAction): readonly string[] {

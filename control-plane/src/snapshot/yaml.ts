@@ -3,6 +3,7 @@ import {
   type AdsTypeUrl,
   CLUSTER_TYPE_URL,
   ENDPOINT_TYPE_URL,
+  INSPECTION_CONFIG_TYPE_URL,
   LISTENER_TYPE_URL,
   ROUTE_TYPE_URL,
   WORKLOAD_CONFIG_TYPE_URL,
@@ -19,6 +20,7 @@ export const TYPE_NAMES = {
   clusters: CLUSTER_TYPE_URL,
   endpoints: ENDPOINT_TYPE_URL,
   "workload-configs": WORKLOAD_CONFIG_TYPE_URL,
+  "inspection-configs": INSPECTION_CONFIG_TYPE_URL,
 } as const satisfies Readonly<Record<string, AdsTypeUrl>>;
 export type TypeName = keyof typeof TYPE_NAMES;
 
@@ -33,7 +35,14 @@ export function resourceJson(resource: Resource): JsonValue {
 /** A proxy's resources as YAML, by type and sorted by name; `types` chooses some, default all. */
 export function renderYaml(
   proxy: ProxySnapshot,
-  types: readonly TypeName[] = ["listeners", "routes", "clusters", "endpoints", "workload-configs"],
+  types: readonly TypeName[] = [
+    "listeners",
+    "routes",
+    "clusters",
+    "endpoints",
+    "workload-configs",
+    "inspection-configs",
+  ],
 ): string {
   return renderValue(Object.fromEntries(types.map((type) => [type, resourcesJson(proxy, type)])));
 }

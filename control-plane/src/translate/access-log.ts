@@ -7,12 +7,13 @@ import {
   AccessLogSchema,
 } from "@hedgerow/proto/envoy/config/accesslog/v3/accesslog";
 import { StdoutAccessLogSchema } from "@hedgerow/proto/envoy/extensions/access_loggers/stream/v3/stream";
+import { celFilter } from "./cel.ts";
 import { ACCESS_METADATA, ACCESS_METADATA_POLICY } from "./rbac.ts";
 
 export type Direction = "inbound" | "outbound";
 
-// Without the query: a Connect GET carries its whole message there.
-const common = {
+/** Of every request. Without the query: a Connect GET carries its whole message there. */
+export const REQUEST_FIELDS = {
   time: "%START_TIME%",
   request_id: "%REQ(X-REQUEST-ID)%",
   method: "%REQ(:METHOD)%",
@@ -32,11 +33,16 @@ const common = {
 const fields = {
   inbound: {
     direction: "inbound",
-    ...common,
+    ...REQUEST_FIELDS,
     peer: "%DOWNSTREAM_PEER_URI_SAN%",
     policy: `%METADATA(ROUTE:${ACCESS_METADATA}:${ACCESS_METADATA_POLICY})%`,
   },
-  outbound: { direction: "outbound", ...common, cluster: "%UPSTREAM_CLUSTER%", peer: "%UPSTREAM_PEER_URI_SAN%" },
+  outbound: {
+    direction: "outbound",
+    ...REQUEST_FIELDS,
+    cluster: "%UPSTREAM_CLUSTER%",
+    peer: "%UPSTREAM_PEER_URI_SAN%",
+  },
 } as const;
 
 // `destination` is where the connection was going before it was captured.
@@ -71,12 +77,22 @@ export function connectionLog(direction: Direction): AccessLog {
   return stdoutLog(connectionFields[direction]);
 }
 
-/** The same of a connection that no filter chain takes: nobody else would tell that it was refused. */
+/** Of a connection that no filter chain takes, or whose handshake failed: nobody else would tell that it was refused. */
+export const REFUSED_CONNECTION: AccessLogFilter = create(AccessLogFilterSchema, {
+  filterSpecifier: {
+    case: "orFilter",
+    value: {
+      filters: [
+        { filterSpecifier: { case: "responseFlagFilter", value: { flags: ["NR"] } } },
+        celFilter("connection.transport_failure_reason != ''"),
+      ],
+    },
+  },
+});
+
+/** The same of refused connections. */
 export function refusedConnectionLog(): AccessLog {
-  const filter = create(AccessLogFilterSchema, {
-    filterSpecifier: { case: "responseFlagFilter", value: { flags: ["NR"] } },
-  });
-  return stdoutLog(connectionFields.inbound, filter);
+  return stdoutLog(connectionFields.inbound, REFUSED_CONNECTION);
 }
 
 function stdoutLog(json: Readonly<Record<string, string>>, filter?: AccessLogFilter): AccessLog {

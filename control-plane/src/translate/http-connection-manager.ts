@@ -16,8 +16,9 @@ import {
   HttpFilterSchema,
 } from "@hedgerow/proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager";
 import { TypedStructSchema } from "@hedgerow/proto/xds/type/v3/typed_struct";
-import { accessLog, type Direction } from "./access-log.ts";
+import { accessLog } from "./access-log.ts";
 import { ADS_SOURCE } from "./config-source.ts";
+import { inspectFilters } from "./inspection.ts";
 import {
   HTTP2_OPTIONS,
   MAX_HEADERS,
@@ -27,15 +28,15 @@ import {
   STREAM_IDLE_MS,
   STREAM_RESETS,
 } from "./limits.ts";
+import { outcomeLog } from "./outcome-log.ts";
 import { RBAC_FILTER, rbac } from "./rbac.ts";
-import { UNSERVED_REPLY } from "./unserved.ts";
+import { LOCAL_REPLIES } from "./refusals.ts";
 
-export interface HttpConnectionManagerInput {
-  readonly direction: Direction;
+export type HttpConnectionManagerInput = {
   /** Name in statistics; may repeat between listeners. */
   readonly statPrefix: string;
   readonly routeConfigName: string;
-}
+} & ({ readonly direction: "inbound"; readonly port: number } | { readonly direction: "outbound" });
 
 /**
  * Speaks HTTP/1.1 and HTTP/2 with whoever connected. Nothing in here depends on a policy: its bytes stay the same when one
@@ -48,17 +49,14 @@ export function httpConnectionManager(input: HttpConnectionManagerInput): Messag
   };
 }
 
-function connectionManager({
-  direction,
-  statPrefix,
-  routeConfigName,
-}: HttpConnectionManagerInput): HttpConnectionManager {
+function connectionManager(input: HttpConnectionManagerInput): HttpConnectionManager {
+  const { direction, statPrefix, routeConfigName } = input;
   return create(HttpConnectionManagerSchema, {
     statPrefix,
     codecType: HttpConnectionManager_CodecType.AUTO,
     routeSpecifier: { case: "rds", value: { routeConfigName, configSource: ADS_SOURCE } },
-    httpFilters: FILTERS[direction],
-    accessLog: LOGS[direction],
+    httpFilters: input.direction === "inbound" ? [RBAC, ...inspectFilters(input.port), ROUTER] : [ROUTER],
+    accessLog: input.direction === "inbound" ? [INBOUND_LOG, outcomeLog(input.port)] : [OUTBOUND_LOG],
     commonHttpProtocolOptions: {
       maxHeadersCount: MAX_HEADERS,
       ...(direction === "inbound" ? { maxConnectionDuration: ms(SERVER_CONNECTION_MS) } : {}),
@@ -79,7 +77,7 @@ function connectionManager({
     preserveExternalRequestId: true,
     // Any other upgrade is refused, and so is CONNECT, which no route matches.
     upgradeConfigs: [{ upgradeType: "websocket" }],
-    ...(direction === "inbound" ? { localReplyConfig: UNSERVED_REPLY } : {}),
+    ...(direction === "inbound" ? { localReplyConfig: LOCAL_REPLIES } : {}),
     ...(direction === "inbound" ? inboundTrust : outboundTrust),
   });
 }
@@ -110,8 +108,8 @@ const ROUTER = filter(
 // Refuses everything by itself: a route without a policy of its own is closed, not open.
 const RBAC = filter(RBAC_FILTER, anyPack(RBACSchema, create(RBACSchema, { rules: rbac([]) })));
 
-const FILTERS = { inbound: [RBAC, ROUTER], outbound: [ROUTER] };
-const LOGS = { inbound: [accessLog("inbound")], outbound: [accessLog("outbound")] };
+const INBOUND_LOG = accessLog("inbound");
+const OUTBOUND_LOG = accessLog("outbound");
 
 const HTTP2_SERVER_OPTIONS = http2ServerOptions();
 

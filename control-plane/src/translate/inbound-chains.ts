@@ -93,6 +93,7 @@ function portOf({ port }: InboundPort) {
 function http({ nodeId, inbound: { port } }: CapturedPort) {
   return httpConnectionManager({
     direction: "inbound",
+    port,
     statPrefix: inboundName(port),
     routeConfigName: inboundRouteName(nodeId, port),
   });

@@ -4,12 +4,12 @@ import { TrafficDirection } from "@hedgerow/proto/envoy/config/core/v3/base";
 import { type Listener, ListenerSchema } from "@hedgerow/proto/envoy/config/listener/v3/listener";
 import type { FilterChainSchema } from "@hedgerow/proto/envoy/config/listener/v3/listener_components";
 import type { Capture, MeshWorkload } from "../model/model.ts";
-import { refusedConnectionLog } from "./access-log.ts";
 import { inboundChains } from "./inbound-chains.ts";
 import { BUFFER_BYTES, DETECTION_MS, ms } from "./limits.ts";
 import { HTTP_INSPECTOR, ORIGINAL_DST, TLS_INSPECTOR } from "./listener-filters.ts";
 import { socketAddress } from "./listener-inbound.ts";
 import { BLACKHOLE, INBOUND_CAPTURE, INBOUND_PASSTHROUGH, OUTBOUND_CAPTURE, PASSTHROUGH } from "./names.ts";
+import { REFUSED_CONNECTIONS } from "./outcome-log.ts";
 import { tcpProxy } from "./tcp-proxy.ts";
 
 /** Fixed between the sidecar's image, which captures, and the control plane. */
@@ -62,7 +62,7 @@ export function inboundCaptureListener(
     continueOnListenerFiltersTimeout: true,
     filterChains: [toItself("inbound", INBOUND_CAPTURE_PORT), ...chains],
     ...(mtls === "permissive" ? { defaultFilterChain: passOn } : {}),
-    accessLog: [REFUSED_LOG],
+    accessLog: [...REFUSED_CONNECTIONS],
   });
 }
 
@@ -74,5 +74,3 @@ function toItself(direction: "inbound" | "outbound", destinationPort: number): F
     filters: [tcpProxy({ direction, statPrefix: BLACKHOLE, cluster: BLACKHOLE })],
   };
 }
-
-const REFUSED_LOG = refusedConnectionLog();

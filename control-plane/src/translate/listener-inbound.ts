@@ -6,6 +6,7 @@ import type { InboundPort, MeshWorkload } from "../model/model.ts";
 import { httpConnectionManager } from "./http-connection-manager.ts";
 import { BUFFER_BYTES, HANDSHAKE_MS, ms } from "./limits.ts";
 import { inboundName, inboundRouteName } from "./names.ts";
+import { REFUSED_CONNECTIONS } from "./outcome-log.ts";
 import { inboundTls } from "./tls.ts";
 
 /** Where the mesh reaches a workload: mTLS or nothing. */
@@ -20,6 +21,7 @@ export function inboundListener(
     address: socketAddress(address, port),
     trafficDirection: TrafficDirection.INBOUND,
     perConnectionBufferLimitBytes: BUFFER_BYTES,
+    accessLog: [...REFUSED_CONNECTIONS],
     filterChains: [
       {
         transportSocket: inboundTls(trustDomain),
@@ -27,6 +29,7 @@ export function inboundListener(
         filters: [
           httpConnectionManager({
             direction: "inbound",
+            port,
             statPrefix: name,
             routeConfigName: inboundRouteName(nodeId, port),
           }),

@@ -11,6 +11,11 @@ export function inboundRouteName(nodeId: NodeId, port: number): string {
   return `inbound/${nodeId}/${port}`;
 }
 
+/** The node that an inbound RouteConfiguration is of. */
+export function nodeOfInboundRoute(name: string): NodeId {
+  return name.slice(name.indexOf("/") + 1, name.lastIndexOf("/"));
+}
+
 /** Of the Listener, RouteConfiguration, Cluster and ClusterLoadAssignment of one Service port. */
 export function outboundName(service: ServicePortId): string {
   return `outbound/${service}`;

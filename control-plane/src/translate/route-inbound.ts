@@ -1,14 +1,34 @@
-import { create } from "@bufbuild/protobuf";
-import { anyPack } from "@bufbuild/protobuf/wkt";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { type Any, anyPack } from "@bufbuild/protobuf/wkt";
+import { inferencePaths, type TextMatch } from "@hedgerow/policy";
+import {
+  AUDIT_METADATA,
+  AUDIT_METADATA_POLICY,
+  DECISION_HEADER,
+  MAX_REQUEST_BYTES_HEADER,
+  UNSERVED_HEADER,
+} from "@hedgerow/proto";
+import {
+  HeaderValueOption_HeaderAppendAction,
+  type HeaderValueOptionSchema,
+} from "@hedgerow/proto/envoy/config/core/v3/base";
 import { type RouteConfiguration, RouteConfigurationSchema } from "@hedgerow/proto/envoy/config/route/v3/route";
-import { RetryPolicySchema } from "@hedgerow/proto/envoy/config/route/v3/route_components";
+import {
+  RetryPolicySchema,
+  type RouteActionSchema,
+  type RouteMatchSchema,
+  type RouteSchema,
+} from "@hedgerow/proto/envoy/config/route/v3/route_components";
 import { RBACPerRouteSchema } from "@hedgerow/proto/envoy/extensions/filters/http/rbac/v3/rbac";
 import type { InboundPort } from "../model/model.ts";
 import type { NodeId } from "../snapshot/snapshot.ts";
+import { inspectConfig } from "./inspection.ts";
 import { ms } from "./limits.ts";
 import { inboundName, inboundRouteName } from "./names.ts";
 import { ACCESS_METADATA, ACCESS_METADATA_POLICY, RBAC_FILTER, rbac } from "./rbac.ts";
-import { UNSERVED_HEADER } from "./unserved.ts";
+import { virtualHost } from "./request-buffer.ts";
+
+type Route = MessageInitShape<typeof RouteSchema>;
 
 /**
  * An application that drains refuses the streams that it has not looked at (HTTP/2 REFUSED_STREAM, or after its GOAWAY). A
@@ -20,36 +40,81 @@ const REFUSED_AGAIN = create(RetryPolicySchema, {
   retryBackOff: { baseInterval: ms(1), maxInterval: ms(5) },
 });
 
-/** Everything goes to the application, provided that the policies of the port allow it. */
-export function inboundRoute(nodeId: NodeId, { port, access }: InboundPort): RouteConfiguration {
-  const perRoute = create(RBACPerRouteSchema, { rbac: { rules: rbac(access) } });
-  const policies = access.map(({ policy }) => policy).join(", ");
+/**
+ * Everything goes to the application, provided that the policies of the port allow it and, where it is inspected, that the
+ * agent does.
+ */
+export function inboundRoute(nodeId: NodeId, inbound: InboundPort): RouteConfiguration {
+  const { port, inspection } = inbound;
+  const maxRequestBytes = inspection?.maxRequestBytes ?? inbound.maxRequestBytes;
+  const name = "application";
   return create(RouteConfigurationSchema, {
     name: inboundRouteName(nodeId, port),
-    // An application that set it could have requests repeated that it has begun.
-    responseHeadersToRemove: [UNSERVED_HEADER],
-    virtualHosts: [
-      {
-        name: "application",
-        domains: ["*"],
-        routes: [
-          {
-            name: "application",
-            match: { pathSpecifier: { case: "prefix", value: "/" } },
-            metadata: { filterMetadata: { [ACCESS_METADATA]: { [ACCESS_METADATA_POLICY]: policies } } },
-            typedPerFilterConfig: { [RBAC_FILTER]: anyPack(RBACPerRouteSchema, perRoute) },
-            action: {
-              case: "route",
-              value: {
-                clusterSpecifier: { case: "cluster", value: inboundName(port) },
-                // The caller's side counts; two clocks would only race.
-                timeout: ms(0),
-                retryPolicy: REFUSED_AGAIN,
-              },
-            },
-          },
-        ],
-      },
-    ],
+    // An application that set the one could have requests repeated that it has begun; the other is the agent's to say.
+    responseHeadersToRemove: [UNSERVED_HEADER, DECISION_HEADER],
+    requestHeadersToAdd: maxRequestBytes === undefined ? [] : [limitHeader(maxRequestBytes)],
+    virtualHosts: [virtualHost({ name, domains: ["*"], routes: routes(inbound) }, maxRequestBytes)],
   });
+}
+
+function routes(inbound: InboundPort): Route[] {
+  const { inspection } = inbound;
+  const common = { metadata: { filterMetadata: metadata(inbound) }, action: toApplication(inbound) };
+  const configured = (body: "with-body" | "without-body"): Record<string, Any> => ({
+    [RBAC_FILTER]: access(inbound),
+    ...inspectConfig(inspection, body),
+  });
+  const rest: Route = {
+    name: "application",
+    match: { pathSpecifier: { case: "prefix", value: "/" } },
+    ...common,
+    typedPerFilterConfig: configured("without-body"),
+  };
+  if (inspection === undefined) return [rest];
+  const inferences = inferencePaths("infer").map(
+    (path): Route => ({ name: "infer", match: match(path), ...common, typedPerFilterConfig: configured("with-body") }),
+  );
+  return [...inferences, rest];
+}
+
+function toApplication({ port }: InboundPort): { case: "route"; value: MessageInitShape<typeof RouteActionSchema> } {
+  return {
+    case: "route",
+    value: {
+      clusterSpecifier: { case: "cluster", value: inboundName(port) },
+      // The caller's side counts; two clocks would only race.
+      timeout: ms(0),
+      retryPolicy: REFUSED_AGAIN,
+    },
+  };
+}
+
+function access({ access }: InboundPort): Any {
+  return anyPack(RBACPerRouteSchema, create(RBACPerRouteSchema, { rbac: { rules: rbac(access) } }));
+}
+
+function metadata({ access, inspection }: InboundPort): Record<string, Record<string, string>> {
+  return {
+    [ACCESS_METADATA]: { [ACCESS_METADATA_POLICY]: access.map(({ policy }) => policy).join(", ") },
+    ...(inspection === undefined ? {} : { [AUDIT_METADATA]: { [AUDIT_METADATA_POLICY]: inspection.ledger } }),
+  };
+}
+
+// By the normalised path without its query, as AccessPolicies read it.
+function match({ kind, value }: TextMatch): MessageInitShape<typeof RouteMatchSchema> {
+  switch (kind) {
+    case "exact":
+      return { pathSpecifier: { case: "path", value } };
+    case "prefix":
+      return { pathSpecifier: { case: kind, value } };
+    case "regex":
+      return { pathSpecifier: { case: "safeRegex", value: { regex: value } } };
+  }
+}
+
+function limitHeader(bytes: number): MessageInitShape<typeof HeaderValueOptionSchema> {
+  return {
+    header: { key: MAX_REQUEST_BYTES_HEADER, value: String(bytes) },
+    appendAction: HeaderValueOption_HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD,
+  };
 }

@@ -1,5 +1,6 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { anyPack } from "@bufbuild/protobuf/wkt";
+import { UNSERVED_HEADER } from "@hedgerow/proto";
 import { type RouteConfiguration, RouteConfigurationSchema } from "@hedgerow/proto/envoy/config/route/v3/route";
 import {
   type HeaderMatcherSchema,
@@ -13,33 +14,48 @@ import { PreviousHostsPredicateSchema } from "@hedgerow/proto/envoy/extensions/r
 import type { Backend, HeaderMatch, Route, RouteMatch, ServicePort } from "../model/model.ts";
 import { ms, NO_TIMEOUT_MS, REQUEST_TIMEOUT_MS } from "./limits.ts";
 import { directName, outboundName, UNRESOLVED_CLUSTER } from "./names.ts";
-import { IS_UNSERVED, UNSERVED_HEADER } from "./unserved.ts";
+import { virtualHost } from "./request-buffer.ts";
+import { IS_UNSERVED } from "./unserved.ts";
 
 /** How requests to a service are spread over its backends: one for all callers. No match: 404. */
-export function outboundRoute({ id, routes, virtual }: ServicePort): RouteConfiguration {
+export function outboundRoute({ id, routes, virtual, maxRequestBytes }: ServicePort): RouteConfiguration {
   const timeoutMs = virtual === undefined ? REQUEST_TIMEOUT_MS : NO_TIMEOUT_MS;
   return routeConfiguration(
     outboundName(id),
     (routes ?? [straight(id)]).map((route) => translateRoute(route, timeoutMs)),
+    maxRequestBytes,
   );
 }
 
 /** Requests to the endpoint of a headless service that the application connected to. */
-export function directRoute({ id }: ServicePort): RouteConfiguration {
+export function directRoute({ id, maxRequestBytes }: ServicePort): RouteConfiguration {
   const { match } = straight(id);
-  return routeConfiguration(directName(id), [
-    {
-      match: translateMatch(match),
-      action: { case: "route", value: toClusters([{ name: directName(id), weight: 1 }], NO_TIMEOUT_MS) },
-    },
-  ]);
+  const route: XdsRoute = {
+    match: translateMatch(match),
+    action: { case: "route", value: toClusters([{ name: directName(id), weight: 1 }], NO_TIMEOUT_MS) },
+  };
+  return routeConfiguration(directName(id), [route], maxRequestBytes);
 }
 
-function routeConfiguration(name: string, routes: readonly MessageInitShape<typeof RouteSchema>[]): RouteConfiguration {
+type XdsRoute = MessageInitShape<typeof RouteSchema>;
+
+function routeConfiguration(
+  name: string,
+  routes: readonly XdsRoute[],
+  maxRequestBytes: number | undefined,
+): RouteConfiguration {
+  const host = {
+    name,
+    domains: ["*"],
+    retryPolicy: RETRY_POLICY,
+    // The server's sidecar records which attempt it met.
+    includeRequestAttemptCount: true,
+    routes: [...routes],
+  };
   return create(RouteConfigurationSchema, {
     name,
     responseHeadersToRemove: [UNSERVED_HEADER],
-    virtualHosts: [{ name, domains: ["*"], retryPolicy: RETRY_POLICY, routes: [...routes] }],
+    virtualHosts: [virtualHost(host, maxRequestBytes)],
   });
 }
 
@@ -56,7 +72,7 @@ function straight(service: string): Route {
   };
 }
 
-function translateRoute({ match, backends }: Route, timeoutMs: number): MessageInitShape<typeof RouteSchema> {
+function translateRoute({ match, backends }: Route, timeoutMs: number): XdsRoute {
   const action = translateBackends(backends, timeoutMs);
   return action === undefined
     ? { match: translateMatch(match), action: { case: "directResponse", value: { status: 500 } } }

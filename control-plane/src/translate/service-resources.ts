@@ -108,13 +108,13 @@ export class ServiceResources {
   }
 
   #encodeRoute(message: ReturnType<typeof outboundRoute>): Resource {
-    const { routeOrigins, origin } = this.service;
+    const { routeOrigins, trafficOrigins, origin } = this.service;
     return this.#encoder.encode({
       typeUrl: ROUTE_TYPE_URL,
       name: message.name,
       schema: RouteConfigurationSchema,
       message,
-      origins: [...routeOrigins, origin],
+      origins: [...routeOrigins, ...trafficOrigins, origin],
     });
   }
 

@@ -1,9 +1,16 @@
 // What one sidecar alone gets.
-import { CLUSTER_TYPE_URL, LISTENER_TYPE_URL, ROUTE_TYPE_URL, WORKLOAD_CONFIG_TYPE_URL } from "@hedgerow/proto";
+import {
+  CLUSTER_TYPE_URL,
+  INSPECTION_CONFIG_TYPE_URL,
+  LISTENER_TYPE_URL,
+  ROUTE_TYPE_URL,
+  WORKLOAD_CONFIG_TYPE_URL,
+} from "@hedgerow/proto";
 import { type Cluster, ClusterSchema } from "@hedgerow/proto/envoy/config/cluster/v3/cluster";
 import { type Listener, ListenerSchema } from "@hedgerow/proto/envoy/config/listener/v3/listener";
 import { RouteConfigurationSchema } from "@hedgerow/proto/envoy/config/route/v3/route";
 import { WorkloadConfigSchema } from "@hedgerow/proto/hedgerow/agent/v1/config";
+import { InspectionConfigSchema } from "@hedgerow/proto/hedgerow/agent/v1/inspection";
 import type { Capture, InboundPort, MeshWorkload } from "../model/model.ts";
 import type { ResourceEncoder } from "../snapshot/encode.ts";
 import type { Origin, Resource } from "../snapshot/snapshot.ts";
@@ -14,6 +21,7 @@ import {
   PASSTHROUGH_CLUSTER,
 } from "./cluster-capture.ts";
 import { inboundCluster } from "./cluster-inbound.ts";
+import { inspectedPorts, inspectionConfig } from "./inspection-config.ts";
 import { INBOUND_CAPTURE_PORT, inboundCaptureListener, outboundCaptureListener } from "./listener-capture.ts";
 import { inboundListener } from "./listener-inbound.ts";
 import { inboundRoute } from "./route-inbound.ts";
@@ -34,9 +42,15 @@ export class WorkloadTranslation {
   }
 
   *resources(): Iterable<Resource> {
-    const { capture, inbound } = this.#workload;
+    const { capture } = this.#workload;
+    const inbound =
+      capture === undefined
+        ? this.#workload.inbound
+        : // Nobody can listen there beside the sidecar.
+          this.#workload.inbound.filter(({ port }) => port !== INBOUND_CAPTURE_PORT);
     if (capture === undefined) for (const port of inbound) yield* this.#inbound(port);
-    else yield* this.#captured(capture);
+    else yield* this.#captured(capture, inbound);
+    yield* this.#inspection(inbound);
     yield this.#encoder.encode({
       typeUrl: WORKLOAD_CONFIG_TYPE_URL,
       name: this.#workload.nodeId,
@@ -54,9 +68,7 @@ export class WorkloadTranslation {
     ];
   }
 
-  *#captured(capture: Capture): Iterable<Resource> {
-    // Nobody can listen there beside the sidecar.
-    const inbound = this.#workload.inbound.filter(({ port }) => port !== INBOUND_CAPTURE_PORT);
+  *#captured(capture: Capture, inbound: readonly InboundPort[]): Iterable<Resource> {
     for (const port of inbound) {
       yield this.#cluster(capturedInboundCluster(this.#workload.address, port), port.origin);
       if (port.protocol !== "tcp") yield this.#route(port);
@@ -68,6 +80,23 @@ export class WorkloadTranslation {
     yield this.#listener(outboundCaptureListener(capture), [this.#itself]);
     for (const cluster of [PASSTHROUGH_CLUSTER, BLACKHOLE_CLUSTER, INBOUND_PASSTHROUGH_CLUSTER])
       yield this.#cluster(cluster, this.#itself);
+  }
+
+  /** None where nothing is inspected. */
+  *#inspection(inbound: readonly InboundPort[]): Iterable<Resource> {
+    const ports = inspectedPorts(inbound);
+    if (ports.length === 0) return;
+    yield this.#encoder.encode({
+      typeUrl: INSPECTION_CONFIG_TYPE_URL,
+      name: this.#workload.nodeId,
+      schema: InspectionConfigSchema,
+      message: inspectionConfig(ports),
+      origins: [
+        ...ports.flatMap(({ inspection }) => inspection.origins),
+        ...ports.flatMap(({ accessOrigins }) => accessOrigins),
+        this.#itself,
+      ],
+    });
   }
 
   #cluster(message: Cluster, origin: Origin): Resource {
@@ -93,7 +122,7 @@ export class WorkloadTranslation {
       name: message.name,
       schema: RouteConfigurationSchema,
       message,
-      origins: [...inbound.accessOrigins, inbound.origin],
+      origins: [...inbound.accessOrigins, ...(inbound.inspection?.origins ?? []), inbound.origin],
     });
   }
 }

@@ -1,0 +1,117 @@
+// The two ext_authz filters that lead requests past the agent, and what a route says to them.
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { type Any, anyPack } from "@bufbuild/protobuf/wkt";
+import {
+  DECISION_HEADER,
+  INSPECT_CLUSTER,
+  INSPECT_FILTER_CLOSED,
+  INSPECT_FILTER_OPEN,
+  STATUS_HEADER,
+  UNSERVED_HEADER,
+} from "@hedgerow/proto";
+import {
+  ExtAuthzPerRouteSchema,
+  ExtAuthzSchema,
+} from "@hedgerow/proto/envoy/extensions/filters/http/ext_authz/v3/ext_authz";
+import {
+  type HttpFilter,
+  HttpFilterSchema,
+} from "@hedgerow/proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager";
+import type { ListStringMatcherSchema } from "@hedgerow/proto/envoy/type/matcher/v3/string";
+import { StatusCode } from "@hedgerow/proto/envoy/type/v3/http_status";
+import type { Inspection } from "../model/model.ts";
+import { ms } from "./limits.ts";
+
+/** How long the agent may take for one decision. */
+const CHECK_MS = 2_000;
+
+/** In order; both in every inbound chain, so that no policy changes a listener. A route leaves at most one of them on. */
+export function inspectFilters(port: number): readonly HttpFilter[] {
+  return [inspectFilter(port, INSPECT_FILTER_CLOSED, false), inspectFilter(port, INSPECT_FILTER_OPEN, true)];
+}
+
+function inspectFilter(port: number, name: string, failureModeAllow: boolean): HttpFilter {
+  const config = create(ExtAuthzSchema, {
+    services: {
+      case: "httpService",
+      value: {
+        serverUri: {
+          uri: `http://${INSPECT_CLUSTER}`,
+          httpUpstreamType: { case: "cluster", value: INSPECT_CLUSTER },
+          timeout: ms(CHECK_MS),
+        },
+        // The agent is told where the request came in, and then the path as the application will see it.
+        pathPrefix: `/${port}`,
+        authorizationResponse: {
+          allowedUpstreamHeaders: headers(DECISION_HEADER),
+          allowedClientHeaders: headers(...DENIAL_HEADERS),
+          allowedClientHeadersOnSuccess: headers(DECISION_HEADER),
+          dynamicMetadataFromHeaders: headers(DECISION_HEADER, STATUS_HEADER),
+        },
+      },
+    },
+    allowedHeaders: {
+      patterns: [
+        ...READ_HEADERS.map((value) => ({ matchPattern: { case: "exact" as const, value } })),
+        { matchPattern: { case: "prefix", value: "connect-" } },
+      ],
+    },
+    failureModeAllow,
+    // Not 403: nobody has decided anything.
+    statusOnError: { code: StatusCode.ServiceUnavailable },
+    statPrefix: failureModeAllow ? "open" : "closed",
+  });
+  return create(HttpFilterSchema, {
+    name,
+    configType: { case: "typedConfig", value: anyPack(ExtAuthzSchema, config) },
+  });
+}
+
+/** What a denial consists of, beside its status and body. */
+const DENIAL_HEADERS = [
+  "content-type",
+  "grpc-status",
+  "grpc-retry-pushback-ms",
+  "retry-after",
+  DECISION_HEADER,
+  UNSERVED_HEADER,
+];
+
+/** What the agent reads a request by. Envoy adds method, path, host, content-length and authorization. */
+const READ_HEADERS = [
+  "content-type",
+  "content-encoding",
+  "grpc-encoding",
+  "te",
+  "inference-header-content-length",
+  "x-request-id",
+  // Set by Envoy (SANITIZE_SET): who calls.
+  "x-forwarded-client-cert",
+  "x-envoy-attempt-count",
+];
+
+function headers(...names: readonly string[]): MessageInitShape<typeof ListStringMatcherSchema> {
+  return { patterns: names.map((value) => ({ matchPattern: { case: "exact", value } })) };
+}
+
+type PerFilterConfig = Readonly<Record<string, Any>>;
+
+/** `typed_per_filter_config` of a route: checked with its whole body, without it, or, undefined, not at all. */
+export function inspectConfig(inspection: Inspection | undefined, body: "with-body" | "without-body"): PerFilterConfig {
+  if (inspection === undefined) return { [INSPECT_FILTER_CLOSED]: OFF, [INSPECT_FILTER_OPEN]: OFF };
+  // Without a body the check does not wait for one: a stream would never get further.
+  const check =
+    body === "without-body"
+      ? { disableRequestBodyBuffering: true }
+      : { withRequestBody: { maxRequestBytes: inspection.maxRequestBytes } };
+  const on = pack({ override: { case: "checkSettings", value: check } });
+  return inspection.failMode === "closed"
+    ? { [INSPECT_FILTER_CLOSED]: on, [INSPECT_FILTER_OPEN]: OFF }
+    : { [INSPECT_FILTER_CLOSED]: OFF, [INSPECT_FILTER_OPEN]: on };
+}
+
+function pack(init: MessageInitShape<typeof ExtAuthzPerRouteSchema>): Any {
+  return anyPack(ExtAuthzPerRouteSchema, create(ExtAuthzPerRouteSchema, init));
+}
+
+const OFF = pack({ override: { case: "disabled", value: true } });
