@@ -68,7 +68,7 @@ function collidingPaths(value: YamlValue): readonly FieldProblem[] {
   return files.flatMap(({ path, value: own }, index): readonly FieldProblem[] => {
     const other = files.slice(0, index).find((earlier) => isWithin(own, earlier.value) || isWithin(earlier.value, own));
     if (other === undefined) return [];
-    const message = `${fieldName(path)} must lie outside ${fieldName(other.path)}, which is ${shownValue(other.value)}, and not around it`;
+    const message = `${fieldName(path)} must lie apart from ${fieldName(other.path)}, ${shownValue(other.value)}: neither within nor around it`;
     return [{ path, at: "value", code: "duplicate", message }];
   });
 }

@@ -120,5 +120,98 @@ const policySpec = fc.record({
   ),
 });
 
-/** A spec of a kind that is valid. */
-export const validSpecs = { MeshConfig: meshConfigSpec, Workload: workloadSpec, AccessPolicy: policySpec };
+const serviceRefs = distinct(subdomain, 16, (name) => name)
+  .filter((names) => names.length > 0)
+  .map((names) => names.map((name) => ({ kind: "Service", name })));
+
+const secret = fc.record({ secretName: subdomain });
+const endpoint = inRange(
+  "http://collector",
+  "https://collector.ops:4318",
+  "http://[::1]:65535",
+  "https://10.0.0.1:1",
+  `https://${"a".repeat(504)}`,
+);
+const sinkTarget = fc.oneof(
+  // Paths that lie apart from each other.
+  label.map((name) => ({ file: { path: `/mnt/${name.replaceAll("-", "_")}` } })),
+  fc
+    .record(
+      {
+        bucket: inRange("abc", "hedgerow-audit", "a.b.c", "a".repeat(63)),
+        endpoint,
+        prefix: inRange("", "models/", "a=1/b=2/", "_", "p".repeat(512)),
+        objectLock: fc.constantFrom("none", "governance", "compliance"),
+        credentials: secret,
+      },
+      { requiredKeys: ["bucket", "credentials"] },
+    )
+    .map((s3) => ({ s3 })),
+  fc.record({ endpoint }).map((otlp) => ({ otlp })),
+);
+const sink = fc
+  .tuple(
+    fc.record({ name: label, region: label }),
+    fc.record({ required: fc.boolean() }, { requiredKeys: [] }),
+    sinkTarget,
+    fc.boolean(),
+  )
+  .map(([{ name, region }, required, target, isNowhere]) => ({
+    name,
+    ...(isNowhere && !("s3" in target) ? {} : { region }),
+    ...required,
+    ...target,
+  }));
+const auditPolicySpec = fc.record(
+  {
+    // Its own namespace, which is `models` where these are tried.
+    targetRefs: serviceRefs.map((refs) => [{ kind: "Namespace", name: "models" }, ...refs.slice(0, 15)]),
+    durability: fc.record(
+      { fsync: fc.constantFrom("batch", "each"), every: inRange("1ms", "5ms", "1s", "1000ms", "0s1ms") },
+      { requiredKeys: [] },
+    ),
+    failMode: fc.constantFrom("closed", "open"),
+    keys: fc.record({ digest: secret, encryption: secret }, { requiredKeys: [] }),
+    digests: fc.record({ output: fc.boolean() }, { requiredKeys: [] }),
+    payload: fc.record(
+      {
+        sample: inRange("0.01%", "1%", "1.5%", "099.99%", "100%", "100.00%"),
+        maxBytes: inRange("1Ki", "1024", "64Ki", "1Mi", "1048576"),
+        recipient: secret,
+      },
+      { requiredKeys: ["sample", "recipient"] },
+    ),
+    retention: fc.record(
+      { class: label, keepYears: fc.integer({ min: 1, max: 100 }), legalHold: fc.boolean() },
+      { requiredKeys: [] },
+    ),
+    sinks: distinct(sink, 8, ({ name }) => name).map((sinks) => apart(sinks)),
+  },
+  { requiredKeys: ["targetRefs"] },
+);
+
+/** Without those whose files stand where an earlier one's do. */
+function apart<T extends object>(sinks: readonly T[]): readonly T[] {
+  const pathOf = (sink: T) => ("file" in sink ? JSON.stringify(sink.file) : undefined);
+  return sinks.filter(
+    (sink, index) =>
+      pathOf(sink) === undefined || !sinks.slice(0, index).some((earlier) => pathOf(earlier) === pathOf(sink)),
+  );
+}
+
+const trafficPolicySpec = fc.record(
+  {
+    targetRefs: serviceRefs,
+    maxRequestBytes: inRange("1Ki", "1024", "4Mi", "256Mi", "262144Ki", "268435456"),
+  },
+  { requiredKeys: ["targetRefs"] },
+);
+
+/** A spec of a kind that is valid, in namespace `models`. */
+export const validSpecs = {
+  MeshConfig: meshConfigSpec,
+  Workload: workloadSpec,
+  AccessPolicy: policySpec,
+  AuditPolicy: auditPolicySpec,
+  TrafficPolicy: trafficPolicySpec,
+};
