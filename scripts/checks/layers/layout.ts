@@ -175,6 +175,9 @@ export const layout: Layout = {
       folder: "sidecar/src/inspect",
       pure: ["caller.ts", "decide.ts", "digest.ts", "mount.ts", "refusal.ts", "repeats.ts", "rules.ts"],
     },
+    { folder: "sidecar/src/ledger/outcomes", pure: ["outcome-line.ts", "pending.ts"] },
+    { folder: "sidecar/src/ledger/sinks", pure: [] },
+    { folder: "sidecar/src/ledger", pure: ["missed.ts"] },
     {
       folder: "sidecar/src/relay",
       pure: [
@@ -207,7 +210,22 @@ export const layout: Layout = {
     { folder: "predictor/src/service", pure: ["byte-budget.ts"] },
     { folder: "predictor/src", pure: ["index.ts"] },
 
-    { folder: "cli/src/screen", pure: ["count.ts"] },
+    { folder: "cli/src/screen", pure: ["count.ts", "cut.ts", "printable.ts"] },
+    // Of records in, what is to be said of them out.
+    {
+      folder: "cli/src/audit",
+      pure: [
+        "csv.ts",
+        "entry-view.ts",
+        "entry.ts",
+        "join-outcomes.ts",
+        "ledger-report.ts",
+        "newest.ts",
+        "reasons.ts",
+        "selection.ts",
+        "words.ts",
+      ],
+    },
     // What kubectl saw in, what is to be said of it out.
     { folder: "cli/src/check", pure: "all" },
   ],

@@ -110,10 +110,15 @@ export class Shipper {
     this.#woken.abort();
   }
 
+  /** Throws (sink_unavailable) where the last attempt failed: nobody should wait for it. */
+  expectWorking(): void {
+    if (this.#failing) throw this.#unavailable();
+  }
+
   /** Resolves once the sink has the record. Rejects (sink_unavailable) where it fails, or does not say so in 1.5 s. */
   async acknowledged(seq: number): Promise<void> {
     if (this.#cursor !== undefined && this.#cursor.seq >= seq) return;
-    if (this.#failing) throw this.#unavailable();
+    this.expectWorking();
     const { promise, resolve, reject } = Promise.withResolvers<undefined>();
     const waiter: Waiter = { seq, resolve: () => resolve(undefined), reject };
     const late = setTimeout(() => reject(this.#unavailable()), ANSWER_MS);
@@ -126,9 +131,10 @@ export class Shipper {
     }
   }
 
-  /** Ships what there is, for 5 s at most; the rest is shipped by the next agent. */
-  async close(): Promise<void> {
+  /** Ships what there is, for 5 s at most, unless in a hurry; the rest is for whoever comes next. */
+  async close(hurry = false): Promise<void> {
     this.#unsubscribe();
+    if (hurry) this.#giveUp.abort();
     this.#stopping.abort();
     this.#woken.abort();
     const late = setTimeout(() => this.#giveUp.abort(), LAST_MS);
