@@ -1,6 +1,8 @@
 /** Where a command writes: standard output or standard error. */
 export interface Screen {
   write(text: string): void;
+  /** Awaits that what was written is taken; resolves with false once nobody reads any more. */
+  taken(): Promise<boolean>;
   /** Width of the terminal in cells; undefined when the stream is none. */
   readonly columns: number | undefined;
 }

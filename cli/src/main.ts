@@ -12,6 +12,8 @@ function screenOf(stream: WriteStream): Screen {
   stream.on("error", ignoreClosedPipe);
   return {
     write: (chunk) => void stream.write(chunk),
+    // An empty write is called back after those before it, or with the error that ended the stream.
+    taken: () => new Promise((resolve) => stream.write("", (error) => resolve(error == null))),
     columns: stream.isTTY ? stream.columns : undefined,
   };
 }

@@ -1,7 +1,10 @@
 import { Command, Option } from "commander";
+import { addAudit } from "./commands/audit.ts";
 import { addCertificate } from "./commands/certificate.ts";
 import { addCheck } from "./commands/check.ts";
+import { addEvidence } from "./commands/evidence.ts";
 import { examples } from "./commands/examples.ts";
+import { addExplain } from "./commands/explain.ts";
 import { addInject } from "./commands/inject.ts";
 import { addProxies } from "./commands/proxies.ts";
 import { addStatus } from "./commands/status.ts";
@@ -10,7 +13,7 @@ import { addTranslate } from "./commands/translate.ts";
 import { addValidate } from "./commands/validate.ts";
 import { addVersion } from "./commands/version.ts";
 import { coloured } from "./screen/paint.ts";
-import type { Session } from "./session.ts";
+import { isOutputFormat, outputFormats, type Session } from "./session.ts";
 import { cliVersion } from "./version.ts";
 
 /** Prose is hard to read in longer lines. */
@@ -18,6 +21,8 @@ const MAX_HELP_COLUMNS = 100;
 const CONNECTION = "The control plane:";
 /** Ask no control plane: they work on a person's files, or by kubectl. */
 const offlineCommands = new Set(["validate", "translate", "inject", "check"]);
+/** Have an option -o of their own. */
+const ownOutput = new Set(["evidence"]);
 
 const lesson = `
 Examples:
@@ -30,18 +35,25 @@ Examples:
   Is every edit in effect, and if not, why?
   $ hedgerow status
 
+  Why was this request refused?
+  $ hedgerow explain 7Q3FK2M9
+
+  Was anything removed from the audit, or altered?
+  $ hedgerow audit verify --all
+
   Let a new workload in:
   $ hedgerow token create models/digits-1 --out digits-1.token
 
 Ends with:
   0  all is well
-  1  the answer is bad: problems in manifests, something not in effect, no such object
+  1  the answer is bad: problems in manifests, something not in effect, a ledger damaged, no such object
   2  the command line is wrong, or a file it names cannot be read or written
   3  the control plane cannot be reached
   4  refused: not permitted, or a certificate is not trusted
 
 Environment:
   HEDGEROW_ADMIN_SOCKET  path of the admin socket, as --socket
+  HEDGEROW_AUDIT         directory of audit ledgers, as --ledger
   HEDGEROW_STATE         the control plane's state directory, which holds admin.sock
   NO_COLOR               no colour, as --no-color`;
 
@@ -49,6 +61,10 @@ Environment:
 export function createProgram(session: Session): Command {
   const { stdout, stderr } = session.host;
   const program = new Command("hedgerow");
+  // Not refused while it is parsed: to evidence -o is a file.
+  const outputOption = new Option("-o, --output <format>", "for people, or for machines")
+    .choices(outputFormats)
+    .argParser((text: string) => text);
   program
     .description(
       "Hedgerow, a service mesh for model inference: check manifests, see what the mesh does with them and why.",
@@ -56,7 +72,7 @@ export function createProgram(session: Session): Command {
     .version(cliVersion(), "-V, --version", "show this command's version")
     .helpOption("-h, --help", "show help, with examples")
     .helpCommand("help [command]", "show the help of a command")
-    .addOption(new Option("-o, --output <format>", "for people, or for machines").choices(["table", "json", "yaml"]))
+    .addOption(outputOption)
     .option("--no-color", "no colour (default: only on a terminal)")
     .optionsGroup(CONNECTION)
     .option(
@@ -67,6 +83,14 @@ export function createProgram(session: Session): Command {
     .option("--cert <file>", "with --server: your certificate, PEM")
     .option("--key <file>", "with --server: its key, PEM")
     .option("--ca <file>", "with --server: the mesh's trust bundle, PEM")
+    .hook("preAction", (_program, command) => {
+      const output: unknown = program.opts()["output"];
+      if (output === undefined || ownOutput.has(command.name()) || isOutputFormat(output)) return;
+      program.error(
+        `error: option '${outputOption.flags}' argument '${String(output)}' is invalid. Allowed choices are ${outputFormats.join(", ")}.`,
+        { code: "commander.invalidArgument" },
+      );
+    })
     .exitOverride()
     .configureHelp({
       showGlobalOptions: true,
@@ -94,6 +118,10 @@ export function createProgram(session: Session): Command {
   addCheck(program, session);
   addProxies(program, session);
   addVersion(program, session);
+  program.commandsGroup("The audit:");
+  addExplain(program, session);
+  addAudit(program, session);
+  addEvidence(program, session);
   program.commandsGroup("Identities:");
   addToken(program, session);
   addCertificate(program, session);
@@ -106,5 +134,5 @@ function globalOptionsOf(command: Command): Option[] {
   const all: Option[] = [];
   for (let parent = command.parent; parent !== null; parent = parent.parent)
     all.push(...parent.options.filter((option) => !(isOffline && option.helpGroupHeading === CONNECTION)));
-  return all.filter(({ long }) => long !== "--version");
+  return all.filter(({ long }) => long !== "--version" && !(long === "--output" && ownOutput.has(command.name())));
 }

@@ -4,11 +4,17 @@ import { CliError, type ExitCode } from "./errors.ts";
 import type { Host } from "./host.ts";
 import { choosePaint, type Paint } from "./screen/paint.ts";
 
-export type OutputFormat = "json" | "yaml" | "table";
+export const outputFormats = ["table", "json", "yaml"] as const;
+export type OutputFormat = (typeof outputFormats)[number];
+
+export function isOutputFormat(value: unknown): value is OutputFormat {
+  return outputFormats.some((format) => format === value);
+}
 
 /** The options that every command takes, as commander parsed them. */
 interface GlobalOptions extends EndpointOptions {
-  readonly output?: OutputFormat;
+  /** Of most commands an OutputFormat: the program sees to it. */
+  readonly output?: string;
   readonly color: boolean;
 }
 
@@ -34,14 +40,27 @@ export class Session {
     return chooseEndpoint(command.optsWithGlobals<GlobalOptions>(), this.host.env);
   }
 
+  /** Whether the command line itself says which control plane: not answering is then a failure, whatever is asked. */
+  namesEndpoint(command: Command): boolean {
+    const { socket, server } = command.optsWithGlobals<GlobalOptions>();
+    return socket !== undefined || server !== undefined;
+  }
+
   format(command: Command): OutputFormat {
-    return command.optsWithGlobals<GlobalOptions>().output ?? "table";
+    const { output } = command.optsWithGlobals<GlobalOptions>();
+    return isOutputFormat(output) ? output : "table";
+  }
+
+  /** What -o says of a command that writes a file; undefined: nothing. */
+  outputFile(command: Command): string | undefined {
+    return command.optsWithGlobals<GlobalOptions>().output;
   }
 
   /** @throws CliError usage: the answer has no table. */
   documentFormat(command: Command): "json" | "yaml" {
     const { output = "yaml" } = command.optsWithGlobals<GlobalOptions>();
-    if (output === "table") throw new CliError("usage", `${command.name()} has no table: use -o yaml or -o json`);
+    if (output !== "json" && output !== "yaml")
+      throw new CliError("usage", `${command.name()} has no table: use -o yaml or -o json`);
     return output;
   }
 

@@ -6,6 +6,8 @@ export interface Roots {
   readonly trustDomain: string;
   /** SHA-256 of each root's DER, lower-case hexadecimal. */
   readonly digests: readonly string[];
+  /** DER. */
+  readonly certificates: readonly Uint8Array[];
 }
 
 /** What an agent holds. */
@@ -29,5 +31,9 @@ export function readRoots(path: string, pem: string): Roots {
   const [trustDomain] = trustDomains;
   if (trustDomain === undefined || trustDomains.size !== 1 || roots.length > MAX_ROOTS)
     throw new CliError("usage", `${path} does not hold the roots of one mesh: 1 to ${MAX_ROOTS} certificates, PEM`);
-  return { trustDomain, digests: roots.map((der) => createHash("sha256").update(der).digest("hex")) };
+  return {
+    trustDomain,
+    digests: roots.map((der) => createHash("sha256").update(der).digest("hex")),
+    certificates: roots,
+  };
 }

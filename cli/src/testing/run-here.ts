@@ -17,6 +17,7 @@ export async function runHere(args: readonly string[], place: Place = {}): Promi
     write: (text: string) => {
       written[name] += text;
     },
+    taken: () => Promise.resolve(true),
     columns: place.columns,
   });
   const code = await run(args, {

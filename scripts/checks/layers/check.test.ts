@@ -5,7 +5,7 @@ import type { Layout } from "./layout.ts";
 
 const layout: Layout = {
   workspaces: [
-    { name: "base", mayImport: [], door: "pure" },
+    { name: "base", mayImport: [], door: "pure", edgeDoors: ["store"] },
     { name: "server", mayImport: ["base", "proto"], door: "pure" },
     { name: "other", mayImport: ["base"], door: "pure" },
     { name: "proto", mayImport: [], door: "any" },
@@ -41,6 +41,7 @@ export const timed = ({ performance, console: text }: Timed) => ({ process: text
   "server/src/model/model.ts": 'import { kind } from "@hedgerow/base";\nexport const model = [kind];\n',
   "server/src/ads/session.ts": 'import { model } from "../model/model.ts";\nexport const session = model;\n',
   "server/src/ads/server.ts": `import { createServer } from "node:net";
+import "@hedgerow/base/store";
 import { pino } from "pino";
 import { session } from "./session.ts";
 export const started = async () => { pino().info({ now: Date.now(), session }); return createServer(); };`,
@@ -74,6 +75,7 @@ describe("the layers", () => {
     ["a file of another workspace", "other/src/main.ts", 'import "../../base/src/kind.ts";', "outside-workspace"],
     ["scripts from a runtime", "other/src/main.ts", 'import "../../scripts/envoy-path.js";', "outside-workspace"],
     ["a second door", "other/src/main.ts", 'import "@hedgerow/base/src/kind.ts";', "one-door"],
+    ["an edge's door from pure code", "server/src/model/model.ts", 'import "@hedgerow/base/store";', "pure-order"],
     ["a workspace's own door", "other/src/main.ts", 'import "@hedgerow/other";', "one-door"],
     ["a test from a runtime", "server/src/ads/server.ts", 'import "./server.test.ts";', "test-import"],
     ["test support from a runtime", "server/src/ads/server.ts", 'import "../testing/fake.ts";', "test-import"],

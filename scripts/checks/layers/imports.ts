@@ -37,13 +37,20 @@ function judgeRelative(file: SourceFile, standing: Standing, wanted: Import, lay
   return found;
 }
 
-function judgeWorkspace(file: SourceFile, { workspace }: Standing, wanted: Import): Judgement[] {
+function judgeWorkspace(
+  file: SourceFile,
+  { workspace, pureAt }: Standing,
+  wanted: Import,
+  { workspaces }: Layout,
+): Judgement[] {
   const [name = "", ...inside] = wanted.specifier.slice(scope.length).split("/");
   const found: Judgement[] = [];
+  const isEdgeDoor = workspaces.find((one) => one.name === name)?.edgeDoors?.includes(inside.join("/")) === true;
+  if (isEdgeDoor && pureAt !== undefined) found.push(["pure-order", `${wanted.specifier} is for edges`]);
   if (workspace !== undefined && name !== workspace.name && !workspace.mayImport.includes(name))
     found.push(["workspace-import", `${workspace.name} may not import ${name}`]);
-  // Only proto has more than one door: a path for each generated file.
-  if (inside.length > 0 && name !== "proto")
+  // Proto has a door for each generated file.
+  if (inside.length > 0 && name !== "proto" && !isEdgeDoor)
     found.push(["one-door", `${scope}${name} has no other door than its index.ts`]);
   if (name === workspace?.name && !wanted.specifier.startsWith(`${scope}proto/`))
     found.push(["one-door", `${file.path} is inside ${name}: import the file itself`]);
@@ -86,7 +93,7 @@ export function misplacedImports(
       : specifier.startsWith("node:")
         ? judgeNode(standing, wanted, layout)
         : specifier.startsWith(scope)
-          ? judgeWorkspace(file, standing, wanted)
+          ? judgeWorkspace(file, standing, wanted, layout)
           : judgePackage(standing, wanted, layout, runtime);
     return judgements.map(([rule, why]) => ({ file: file.path, line, rule, why: `${specifier}: ${why}` }));
   });

@@ -9,6 +9,8 @@ export interface Workspace {
    * `any` where the whole workspace is meant to be imported.
    */
   readonly door: "pure" | "any";
+  /** Other doors, as in `store` for @hedgerow/NAME/store, behind which are edges: pure code may not use them. */
+  readonly edgeDoors?: readonly string[];
   /** True for workspaces that run everything as processes: they may also import what is in scripts/. */
   readonly runsEverything?: true;
 }
@@ -34,7 +36,7 @@ export const layout: Layout = {
     { name: "proto", mayImport: [], door: "any" },
     { name: "manifest", mayImport: [], door: "pure" },
     { name: "policy", mayImport: ["manifest"], door: "pure" },
-    { name: "ledger", mayImport: [], door: "pure" },
+    { name: "ledger", mayImport: [], door: "pure", edgeDoors: ["store"] },
     { name: "control-plane", mayImport: ["proto", "manifest", "policy", "ledger"], door: "pure" },
     { name: "sidecar", mayImport: ["proto", "manifest", "policy", "ledger"], door: "pure" },
     { name: "predictor", mayImport: ["proto"], door: "pure" },
@@ -223,9 +225,11 @@ export const layout: Layout = {
         "newest.ts",
         "reasons.ts",
         "selection.ts",
+        "time-range.ts",
         "words.ts",
       ],
     },
+    { folder: "cli/src/evidence", pure: "all" },
     // What kubectl saw in, what is to be said of it out.
     { folder: "cli/src/check", pure: "all" },
   ],
