@@ -1,18 +1,63 @@
+import { type FileHandle, open } from "node:fs/promises";
+import { join } from "node:path";
 import type { StoredCheckpoint } from "../checkpoint.ts";
+import { CHECKPOINTS_FILE, unlessAbsent } from "./files.ts";
 
-/** In order; undefined: a line that is no checkpoint. */
+/** A line is under 10 KB; what is longer is damage. */
+const MAX_LINE_CHARS = 64 * 1024;
+
+/** In order; undefined: a line that is no checkpoint. A last line without an end is what a crash left, and is not there. */
 export async function* readCheckpoints(
-  _directory: string,
+  directory: string,
 ): AsyncGenerator<StoredCheckpoint | undefined, void, undefined> {
-  yield* [];
-  await Promise.reject(new Error("not there yet"));
+  const handle = await unlessAbsent(open(join(directory, CHECKPOINTS_FILE), "r"));
+  if (handle === undefined) return;
+  let rest = "";
+  for await (const chunk of handle.createReadStream({ encoding: "latin1" })) {
+    const lines = (rest + String(chunk)).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) yield parseStored(line);
+    if (rest.length > MAX_LINE_CHARS) {
+      yield undefined;
+      return;
+    }
+  }
 }
 
-export function lastCheckpoint(_directory: string): Promise<StoredCheckpoint | undefined> {
-  return Promise.reject(new Error("not there yet"));
+function parseStored(line: string): StoredCheckpoint | undefined {
+  try {
+    const value: unknown = JSON.parse(line);
+    if (typeof value !== "object" || value === null || !("checkpoint" in value)) return undefined;
+    const { checkpoint } = value;
+    if (typeof checkpoint !== "string") return undefined;
+    if (!("witness" in value)) return { checkpoint };
+    return typeof value.witness === "string" ? { checkpoint, witness: value.witness } : undefined;
+  } catch {
+    // Not JSON: the caller is told that the line is none.
+    return undefined;
+  }
 }
 
-/** Appends a line and puts it on disk; cuts off what a crash left of an earlier one. One caller at a time. */
-export function appendCheckpoint(_directory: string, _checkpoint: StoredCheckpoint): Promise<void> {
-  return Promise.reject(new Error("not there yet"));
+/** Undefined: there is none, or its line is none. */
+export async function lastCheckpoint(directory: string): Promise<StoredCheckpoint | undefined> {
+  const handle = await unlessAbsent(open(join(directory, CHECKPOINTS_FILE), "r"));
+  if (handle === undefined) return undefined;
+  try {
+    const tail = await readTail(handle);
+    const line = tail.text
+      .slice(0, tail.text.lastIndexOf("\n") + 1)
+      .split("\n")
+      .at(-2);
+    return line === undefined ? undefined : parseStored(line);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function readTail(handle: FileHandle): Promise<{ readonly start: number; readonly text: string }> {
+  const { size } = await handle.stat();
+  const start = Math.max(0, size - MAX_LINE_CHARS);
+  const bytes = Buffer.alloc(size - start);
+  const { bytesRead } = await handle.read(bytes, 0, bytes.length, start);
+  return { start, text: bytes.toString("latin1", 0, bytesRead) };
 }

@@ -6,7 +6,7 @@ export {
   type Countersigned,
   type Witness,
 } from "./checkpointer.ts";
-export { appendCheckpoint, lastCheckpoint, readCheckpoints } from "./checkpoints.ts";
+export { lastCheckpoint, readCheckpoints } from "./checkpoints.ts";
 export { rewrapKeys } from "./data-keys.ts";
 export type {
   Appended,

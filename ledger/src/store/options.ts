@@ -99,7 +99,7 @@ export interface LedgerWriter extends AsyncDisposable {
    */
   append(body: RecordBody): Promise<Appended>;
   tip(): Tip;
-  /** Calls the listener with each new tip; returns what ends that. */
+  /** Calls the listener, which must not throw, with each new tip; returns what ends that. */
   onDurable(listener: (tip: Tip) => void): () => void;
   /** Puts what was appended on disk and returns the tip. */
   flush(): Promise<Tip>;
@@ -113,7 +113,7 @@ export interface LedgerWriter extends AsyncDisposable {
   segments(): Promise<readonly SegmentFile[]>;
   /** Wraps all data keys anew and wraps new ones with this. The ledger must be encrypted already. */
   useKeyEncryptionKey(key: Buffer): Promise<void>;
-  /** Durability and limits from the next group on. */
+  /** Durability from the next group on, region from the next segment on. */
   configure(changes: { readonly durability?: Durability; readonly region?: string }): void;
   /** Puts what was appended on disk and lets go of the directory. Idempotent. */
   close(): Promise<void>;
