@@ -21,6 +21,7 @@ export class Inspection {
   readonly #path: string;
   readonly #open: (ledger: AuditLedger, region: string) => Promise<OpenedRecorder>;
   readonly #appliedLate: () => void;
+  readonly #retryMs: number;
   readonly #logger: Logger;
   // What left the configuration stays: requests that Envoy routed by it may be under way.
   readonly #ports = new Map<number, ServedPort>();
@@ -39,11 +40,14 @@ export class Inspection {
     readonly open: (ledger: AuditLedger, region: string) => Promise<OpenedRecorder>;
     /** A configuration that had been refused is in force now. */
     readonly appliedLate: () => void;
+    /** How soon what could not be applied is tried again, milliseconds. */
+    readonly retryMs?: number;
     readonly logger: Logger;
   }) {
     this.#path = options.path;
     this.#open = options.open;
     this.#appliedLate = options.appliedLate;
+    this.#retryMs = options.retryMs ?? RETRY_MS;
     this.#logger = options.logger;
   }
 
@@ -120,7 +124,7 @@ export class Inspection {
     this.#logger.error({ problems }, "Could not apply what is to be inspected");
     // Something else may have been asked for meanwhile.
     if (this.#wanted === encoded) {
-      this.#retry = setTimeout(() => void this.#tryAgain(encoded), RETRY_MS);
+      this.#retry = setTimeout(() => void this.#tryAgain(encoded), this.#retryMs);
       this.#retry.unref();
     }
     return problems;

@@ -6,7 +6,7 @@ import { decisionRecord, judge, overloaded, type Subject, type Verdict } from ".
 import type { ReadResult } from "./decode/read-result.ts";
 import { KeyedDigest } from "./digest.ts";
 import { readRequest } from "./read-request.ts";
-import { type Answer, allowed, denied } from "./refusal.ts";
+import { type Answer, allowed, denied, FAILED } from "./refusal.ts";
 import { Repeats } from "./repeats.ts";
 import type { PortRules } from "./rules.ts";
 import type { Answerer, Question } from "./server.ts";
@@ -60,15 +60,14 @@ export class Inspector implements Answerer {
   }
 
   async answer(question: Question): Promise<Answer> {
-    const decision = this.#drawId();
     const served = this.#portOf(question.port);
-    const maxRequestBytes = served?.rules.maxRequestBytes ?? 0;
-    const reading = readRequest(question, { maxRequestBytes });
-    const read = reading instanceof Promise ? await reading : reading;
     if (served === undefined) {
       this.#failed(question.port, "unknown_port");
-      return refuse(question, read, decision, 503);
+      return FAILED;
     }
+    const decision = this.#drawId();
+    const reading = readRequest(question, { maxRequestBytes: served.rules.maxRequestBytes });
+    const read = reading instanceof Promise ? await reading : reading;
     const subject: Subject = {
       caller: callerOf(textOf(question.headers["x-forwarded-client-cert"])),
       method: question.method,

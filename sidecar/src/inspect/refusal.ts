@@ -31,6 +31,9 @@ const RPC: Readonly<Record<DenialStatus, { readonly grpc: number; readonly conne
   503: { grpc: 14, connect: "unavailable" },
 };
 
+/** The check failed, not the request: a filter that is closed refuses, one that is open lets through. */
+export const FAILED: Answer = { status: 500, headers: ["content-length", "0"], body: "" };
+
 /** Lets the request through, under this decision id. */
 export function allowed(decision: string): Answer {
   return { status: 200, headers: [DECISION_HEADER, decision, "content-length", "0"], body: "" };

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { createServer as createListener, type Server as Listener } from "node:net";
 import { messageOf } from "../errors.ts";
 import type { Logger } from "../logger.ts";
+import { FRAME_HEADER_BYTES } from "./decode/envelope.ts";
 import type { Answer } from "./refusal.ts";
 
 /** Envoy passes on a path of up to 60 KiB (max_request_headers_kb) behind its own prefix, and the headers that it is told to. */
@@ -41,6 +42,7 @@ export class InspectServer {
   readonly #maxBytes: number;
   readonly #answerer: Answerer;
   readonly #logger: Logger;
+  readonly #watchMs: number;
   readonly #http = createServer(
     { joinDuplicateHeaders: true, keepAliveTimeout: 0, maxHeaderSize: MAX_HEADER_BYTES, requestTimeout: 0 },
     (request, response) => this.#receive(request, response),
@@ -48,6 +50,7 @@ export class InspectServer {
   #listener: Listener | undefined;
   #inode: number | undefined;
   #watch: NodeJS.Timeout | undefined;
+  #stopped = false;
   #bytes = 0;
 
   constructor(options: {
@@ -56,11 +59,14 @@ export class InspectServer {
     readonly maxBytes: number;
     readonly answerer: Answerer;
     readonly logger: Logger;
+    /** How soon it is noticed that the socket is gone, milliseconds. */
+    readonly watchMs?: number;
   }) {
     this.#socketPath = options.socketPath;
     this.#maxBytes = options.maxBytes;
     this.#answerer = options.answerer;
     this.#logger = options.logger;
+    this.#watchMs = options.watchMs ?? WATCH_MS;
     this.#http.headersTimeout = 0;
     this.#http.timeout = 0;
     this.#http.on("clientError", (_error, socket) => socket.destroy());
@@ -74,12 +80,13 @@ export class InspectServer {
   /** Listens, in the place of an agent that was killed, and again whenever the socket vanishes. Throws where it can't begin. */
   async start(): Promise<void> {
     await this.#listen();
-    this.#watch = setInterval(() => void this.#lookAfterSocket(), WATCH_MS);
+    this.#watch = setInterval(() => void this.#lookAfterSocket(), this.#watchMs);
     this.#watch.unref();
   }
 
   /** Ends every connection. */
   stop(): void {
+    this.#stopped = true;
     clearInterval(this.#watch);
     this.#listener?.close();
     this.#listener = undefined;
@@ -93,6 +100,10 @@ export class InspectServer {
     listener.once("error", reject);
     listener.listen({ path: this.#socketPath, backlog: 4096 }, () => resolve(undefined));
     await promise;
+    if (this.#stopped) {
+      listener.close();
+      return;
+    }
     listener.removeListener("error", reject);
     // As when descriptors run out: those that wait are taken later.
     listener.on("error", (error) => this.#logger.error({ error: messageOf(error) }, "Could not take a connection"));
@@ -127,8 +138,8 @@ export class InspectServer {
       void reply(NO_BODY, false);
       return;
     }
-    // One byte more than is allowed, so that it is seen to be too much.
-    const most = this.#answerer.maxRequestBytes(port) + 1;
+    // One byte more than a message of the limit with its prefix, so that it is seen to be too much.
+    const most = this.#answerer.maxRequestBytes(port) + FRAME_HEADER_BYTES + 1;
     this.#read(request, response, Math.min(Number(announced ?? most), most), reply);
   }
 
