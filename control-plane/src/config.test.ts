@@ -18,6 +18,7 @@ describe("parseConfig", () => {
       value: {
         source: { kind: "directory", manifestsDir: "/m" },
         stateDir: "/s",
+        auditDir: "/s/audit",
         enrollListen: { host: "0.0.0.0", port: 15010 },
         meshListen: { host: "0.0.0.0", port: 15012 },
         adminSocket: "/s/admin.sock",

@@ -39,10 +39,12 @@ export interface Config {
   /** From HEDGEROW_MANIFESTS or HEDGEROW_KUBERNETES, exactly one of which is set. */
   readonly source: DirectoryConfig | KubernetesConfig;
   /**
-   * HEDGEROW_STATE: directory of last good manifests and the ready set; without Kubernetes also of the CA key and spent
-   * tokens. Required.
+   * HEDGEROW_STATE: directory of last good manifests, the ready set and what was witnessed of ledgers; without Kubernetes also of the
+   * CA key, spent tokens and which edits are recorded. Required.
    */
   readonly stateDir: string;
+  /** HEDGEROW_AUDIT: directory of the control plane's own audit ledger. Default STATE/audit. */
+  readonly auditDir: string;
   /** HEDGEROW_ENROLL_LISTEN: host:port of EnrollmentService. Default 0.0.0.0:15010. */
   readonly enrollListen: ListenAddress;
   /** HEDGEROW_MESH_LISTEN: host:port of ADS, renewal and reports. Default 0.0.0.0:15012. */
@@ -130,6 +132,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
       ? ({ kind: "directory", manifestsDir: directory("HEDGEROW_MANIFESTS") } as const)
       : kubernetes(access);
   const stateDir = directory("HEDGEROW_STATE");
+  const auditDir = read("HEDGEROW_AUDIT") ?? `${stateDir}/audit`;
   const enrollListen = listen("HEDGEROW_ENROLL_LISTEN", { host: "0.0.0.0", port: 15010 });
   const meshListen = listen("HEDGEROW_MESH_LISTEN", { host: "0.0.0.0", port: 15012 });
   const adminListen =
@@ -154,6 +157,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
   const value: Config = {
     source,
     stateDir,
+    auditDir,
     enrollListen,
     meshListen,
     adminSocket,

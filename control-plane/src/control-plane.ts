@@ -10,6 +10,7 @@ import type { Config } from "./config.ts";
 import { nothingGood, type SourceView, viewOf } from "./last-good/source-view.ts";
 import type { Logger } from "./logger.ts";
 import { MeshMetrics } from "./mesh-metrics.ts";
+import { Gauge } from "./metrics/metrics.ts";
 import { MetricsServer } from "./metrics/server.ts";
 import { catalogOf } from "./model/catalog.ts";
 import type { Publisher } from "./publisher.ts";
@@ -76,7 +77,15 @@ export class ControlPlane implements AsyncDisposable {
       proxies: () => this.#serving?.ads.states() ?? [],
       ready: () => this.#readiness?.ready ?? new Set(),
       view: () => this.#view,
-      more: () => this.#world?.metrics() ?? [],
+      more: () => [
+        ...(this.#world?.metrics() ?? []),
+        ...(this.#serving?.audit.metrics ?? []),
+        new Gauge(
+          "hedgerow_witness_ledgers",
+          "Ledgers that the witness knows.",
+          () => this.#serving?.witness.size ?? 0,
+        ),
+      ],
     });
   }
 
@@ -152,6 +161,7 @@ export class ControlPlane implements AsyncDisposable {
           counted: (outcome) => this.#metrics.snapshots.add({ outcome }),
         },
         counted: (typeUrl, event) => this.#metrics.countAds(typeUrl, event),
+        witnessed: (method, outcome) => this.#metrics.witness.add({ method, outcome }),
         admin,
         now,
         logger,
@@ -285,6 +295,9 @@ export class ControlPlane implements AsyncDisposable {
         problems: [...this.#view.problems, ...this.#meshProblems()],
       }),
       proxies: () => ({ proxies: [...this.#proxies()] }),
+      audit: () => this.#serving?.audit,
+      ledgers: async (after, most) =>
+        (await this.#serving?.attachment.ledgers(after, most)) ?? { ledgers: [], more: false },
       logger: this.#options.logger.child({ component: "admin" }),
     };
   }

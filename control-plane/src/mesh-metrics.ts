@@ -5,6 +5,7 @@ import type { Outcome } from "./ca/service.ts";
 import type { SourceView } from "./last-good/source-view.ts";
 import { Counter, exposition, Gauge } from "./metrics/metrics.ts";
 import type { NodeId } from "./snapshot/snapshot.ts";
+import { WITNESS_METHODS, WITNESS_OUTCOMES } from "./witness/service.ts";
 
 export interface MeshGauges {
   readonly proxies: () => readonly ProxyState[];
@@ -40,6 +41,11 @@ export class MeshMetrics {
     "hedgerow_snapshots_total",
     "Translations of the manifests: published, or kept back because of an error of the control plane.",
     [{ outcome: "published" }, { outcome: "kept" }],
+  );
+  readonly witness: Counter = new Counter(
+    "hedgerow_witness_requests_total",
+    "Requests for the certificate of a checkpoint key or for a countersignature, by method and outcome.",
+    WITNESS_METHODS.flatMap((method) => WITNESS_OUTCOMES.map((outcome) => ({ method, outcome }))),
   );
   readonly #ads: Readonly<Record<AdsEvent, Counter>> = {
     pushed: adsCounter("hedgerow_ads_pushes_total", "Responses that went to proxies, by type."),
@@ -79,6 +85,13 @@ export class MeshMetrics {
   }
 
   expose(): string {
-    return exposition([this.svids, this.snapshots, ...Object.values(this.#ads), ...this.#gauges, ...this.#more()]);
+    return exposition([
+      this.svids,
+      this.snapshots,
+      this.witness,
+      ...Object.values(this.#ads),
+      ...this.#gauges,
+      ...this.#more(),
+    ]);
   }
 }

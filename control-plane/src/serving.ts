@@ -2,9 +2,12 @@
 import { AdminListener } from "./admin/server.ts";
 import type { AdminDeps } from "./admin/service.ts";
 import { AdsServer, type AdsServerOptions, adsServerOptions } from "./ads/server.ts";
-import { Authority } from "./ca/authority.ts";
+import { certificateIssued } from "./audit/acts.ts";
+import { OwnLedger } from "./audit/own-ledger.ts";
+import { Authority, type IssuedCertificate } from "./ca/authority.ts";
 import { peerOfCall } from "./ca/call-peer.ts";
 import type { KeyMaterial } from "./ca/key-material.ts";
+import { controlPlaneId, replicaNodeId } from "./ca/names.ts";
 import { ServerIdentity } from "./ca/server-identity.ts";
 import { certificateService, enrollmentService, type IssuanceDeps } from "./ca/service.ts";
 import type { Config } from "./config.ts";
@@ -12,20 +15,25 @@ import { formatAddress, GrpcListener } from "./grpc-listener.ts";
 import type { Logger } from "./logger.ts";
 import { Publisher, type PublisherDeps } from "./publisher.ts";
 import type { Readiness } from "./readiness/service.ts";
+import type { NodeId } from "./snapshot/snapshot.ts";
 import type { ProxyInit } from "./status/describe-proxies.ts";
 import { countedProxies } from "./status/replicas.ts";
 import { StatusWatch } from "./status-watch.ts";
+import { countersigner, ownWitness } from "./witness/own-witness.ts";
+import { type WitnessDeps, witnessService } from "./witness/service.ts";
+import { WitnessStore } from "./witness/store.ts";
 import type { Attachment, World } from "./world/world.ts";
 
 export interface ServingDeps {
   readonly config: Config;
   readonly material: KeyMaterial;
   readonly readiness: Readiness;
-  readonly issuance: Omit<IssuanceDeps, "authority" | "logger" | "now">;
-  readonly world: Pick<World, "attach" | "elsewhere">;
+  readonly issuance: Omit<IssuanceDeps, "authority" | "logger" | "now" | "issued">;
+  readonly world: Pick<World, "attach" | "elsewhere" | "replicaName">;
   /** As ListProxies has the proxies of this replica. */
   readonly proxies: (ads: AdsServer, publisher: Publisher) => readonly ProxyInit[];
   readonly counted: AdsServerOptions["counted"];
+  readonly witnessed: WitnessDeps["counted"];
   readonly publishing: Omit<PublisherDeps, "ads" | "trustDomain" | "logger">;
   readonly admin: AdminDeps;
   readonly now: () => number;
@@ -46,10 +54,12 @@ export class Serving implements AsyncDisposable {
   readonly publisher: Publisher;
   readonly status: StatusWatch;
   readonly attachment: Attachment;
+  readonly audit: OwnLedger;
+  readonly witness: WitnessStore;
   readonly #owned: AsyncDisposableStack;
 
   private constructor(
-    parts: Pick<Serving, "authority" | "ads" | "publisher" | "status" | "attachment"> & {
+    parts: Pick<Serving, "authority" | "ads" | "publisher" | "status" | "attachment" | "audit" | "witness"> & {
       readonly owned: AsyncDisposableStack;
     },
   ) {
@@ -58,6 +68,8 @@ export class Serving implements AsyncDisposable {
     this.publisher = parts.publisher;
     this.status = parts.status;
     this.attachment = parts.attachment;
+    this.audit = parts.audit;
+    this.witness = parts.witness;
     this.#owned = parts.owned;
   }
 
@@ -69,7 +81,10 @@ export class Serving implements AsyncDisposable {
     // Disposed of in reverse: listeners first, so that nobody comes back to those whose calls are ended.
     await using owned = new AsyncDisposableStack();
     const authority = new Authority(material, now);
-    const identity = owned.use(new ServerIdentity(authority));
+    const { witness, audit } = await openAudit(deps, authority, owned);
+    const recordServing = (certificate: IssuedCertificate) =>
+      void audit.recordIfPossible(certificateIssued("serving", certificate));
+    const identity = owned.use(new ServerIdentity(authority, undefined, recordServing));
     const ads = new AdsServer({
       identify: (call) => {
         const peer = peerOfCall(trustDomain, call, now());
@@ -103,7 +118,15 @@ export class Serving implements AsyncDisposable {
     publisher.publish();
     status.read();
 
-    const issuance: IssuanceDeps = { ...deps.issuance, authority, now, logger: logger.child({ component: "ca" }) };
+    const recordFor = (use: "svid" | "checkpoint") => (certificate: IssuedCertificate, nodeId: NodeId) =>
+      audit.recordIfPossible(certificateIssued(use, certificate, nodeId));
+    const issuance: IssuanceDeps = {
+      ...deps.issuance,
+      authority,
+      issued: recordFor("svid"),
+      now,
+      logger: logger.child({ component: "ca" }),
+    };
     const attachment = owned.use(
       deps.world.attach({
         material,
@@ -112,6 +135,8 @@ export class Serving implements AsyncDisposable {
         ads,
         publisher,
         status,
+        audit,
+        witness,
         proxies: () => deps.proxies(ads, publisher),
       }),
     );
@@ -119,6 +144,14 @@ export class Serving implements AsyncDisposable {
       ads.service,
       certificateService(issuance),
       readiness.service(trustDomain, now),
+      witnessService({
+        authority,
+        store: witness,
+        certified: recordFor("checkpoint"),
+        now,
+        logger: logger.child({ component: "witness" }),
+        counted: deps.witnessed,
+      }),
       ...attachment.meshServices,
     ];
     const mesh = owned.use(
@@ -147,7 +180,7 @@ export class Serving implements AsyncDisposable {
       listening("admin", formatAddress(admin.address));
     }
     await attachment.start();
-    return new Serving({ authority, ads, publisher, status, attachment, owned: owned.move() });
+    return new Serving({ authority, ads, publisher, status, attachment, audit, witness, owned: owned.move() });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -156,4 +189,32 @@ export class Serving implements AsyncDisposable {
     this.ads.close();
     await Promise.all([closing, this.attachment[Symbol.asyncDispose]()]);
   }
+}
+
+/** The control plane witnesses its own ledger, too: that shows something to whoever has a copy of the one and not of the other. */
+async function openAudit(
+  { config, world, now, logger }: ServingDeps,
+  authority: Authority,
+  owned: AsyncDisposableStack,
+): Promise<{ readonly witness: WitnessStore; readonly audit: OwnLedger }> {
+  const witness = owned.use(
+    await WitnessStore.open({
+      stateDir: config.stateDir,
+      countersign: countersigner(authority),
+      now,
+      logger: logger.child({ component: "witness" }),
+    }),
+  );
+  const node = replicaNodeId(world.replicaName) ?? "hedgerow-system/control-plane";
+  const audit = owned.use(
+    await OwnLedger.open({
+      directory: config.auditDir,
+      node,
+      spiffe: controlPlaneId(authority.trustDomain),
+      witness: ownWitness(authority, witness, node),
+      now,
+      logger: logger.child({ component: "audit" }),
+    }),
+  );
+  return { witness, audit };
 }

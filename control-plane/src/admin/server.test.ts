@@ -1,18 +1,23 @@
 import { execFile } from "node:child_process";
+import { X509Certificate } from "node:crypto";
 import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { create } from "@bufbuild/protobuf";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { Code, createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
+import type { RecordBody } from "@hedgerow/ledger";
 import { AdminService } from "@hedgerow/proto/hedgerow/admin/v1/admin";
+import { WitnessedLedgerSchema } from "@hedgerow/proto/hedgerow/witness/v1/witness";
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { testAuthority } from "../../test/authority.ts";
 import { testCsr, testKey } from "../../test/csr.ts";
 import { type PeerFiles, peerFiles, testWorkload } from "../../test/peer.ts";
+import type { ActRecorder } from "../audit/acts.ts";
 import type { AdminRole } from "../ca/names.ts";
 import { peerFromCertificate } from "../ca/peer.ts";
 import { ServerIdentity } from "../ca/server-identity.ts";
@@ -24,6 +29,16 @@ const workloads = new Map([
   ["models/a", { nodeId: "models/a", serviceAccount: "digits", region: "eu" }],
   ["hedgerow-system/x", { nodeId: "hedgerow-system/x", serviceAccount: "control-plane", region: undefined }],
 ]);
+const ledgerId = (index: number) => `00000000-0000-4000-8000-${String(index).padStart(12, "0")}`;
+let recorded: RecordBody[] = [];
+let isWritable = true;
+const audit: ActRecorder = {
+  record: async (body) => {
+    if (!isWritable) throw new Error("the disk is full");
+    recorded.push(body);
+  },
+  recordIfPossible: async (body) => void recorded.push(body),
+};
 const deps: AdminDeps = {
   version: "1.2.3",
   authority: () => authority,
@@ -31,6 +46,12 @@ const deps: AdminDeps = {
   singleUseTokens: true,
   status: () => ({ objects: [{ kind: "Service", name: "digits" }] }),
   proxies: () => ({ proxies: [{ nodeId: "models/a" }] }),
+  audit: () => audit,
+  ledgers: async (after, most) => {
+    const all = Array.from({ length: 1_500 }, (_, index) => ledgerId(index)).filter((id) => id > after);
+    const ledgers = all.slice(0, most).map((ledger) => create(WitnessedLedgerSchema, { ledger }));
+    return { ledgers, more: all.length > most };
+  },
   logger: pino({ enabled: false }),
 };
 
@@ -38,6 +59,8 @@ let dir: string;
 let open: AsyncDisposableStack;
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), "hedgerow-admin-"));
+  recorded = [];
+  isWritable = true;
   open = new AsyncDisposableStack();
   open.defer(() => rmSync(dir, { recursive: true }));
 });
@@ -151,6 +174,22 @@ describe("a join token", () => {
     expect((await socketClient().createToken({ nodeId: "models/a", reusable: true })).token).not.toBe("");
   });
 
+  test("is recorded with who asked, and not handed out where it can't be", async () => {
+    await listen();
+    const { token } = await socketClient().createToken({ nodeId: "models/a", reusable: true });
+    const result = await authority.verifyToken(token);
+    const jti = result.ok ? result.claims.jti : "";
+    expect(recorded).toMatchObject([
+      { type: "token.created", node: "models/a", token: jti, reusable: true, by: "admin socket" },
+    ]);
+    expect(JSON.stringify(recorded)).not.toContain(token);
+    isWritable = false;
+    await expect(socketClient().createToken({ nodeId: "models/a" })).rejects.toMatchObject({
+      code: Code.Unavailable,
+      rawMessage: "the disk is full: no token was handed out",
+    });
+  });
+
   test("before the trust domain is known is refused", async () => {
     await listen({ authority: () => undefined });
     await expect(socketClient().createToken({ nodeId: "models/a" })).rejects.toMatchObject({
@@ -177,6 +216,19 @@ describe("an admin certificate", () => {
     expect(Math.abs(leftMs - 8 * 3_600_000)).toBeLessThan(5_000);
   });
 
+  test("is recorded, and not handed out where it can't be", async () => {
+    await listen();
+    const request = { csr: testCsr(), name: "ada", role: "auditor" };
+    const { certificateChain } = await socketClient().createAdminCertificate(request);
+    const { serialNumber } = new X509Certificate(certificateChain[0] ?? new Uint8Array());
+    expect(recorded).toMatchObject([
+      { type: "certificate.issued", use: "admin", spiffe: "spiffe://bank.example/admin/auditor/ada" },
+    ]);
+    expect(JSON.stringify(recorded).toUpperCase()).toContain(serialNumber);
+    isWritable = false;
+    await expect(socketClient().createAdminCertificate(request)).rejects.toMatchObject({ code: Code.Unavailable });
+  });
+
   test.each([
     ["role", { role: "root" }],
     ["empty role", { role: "" }],
@@ -188,6 +240,44 @@ describe("an admin certificate", () => {
     await listen();
     const request = { csr: testCsr(), name: "ada", role: "viewer", ...changes };
     await expect(socketClient().createAdminCertificate(request)).rejects.toMatchObject({ code: Code.InvalidArgument });
+  });
+});
+
+describe("the audit", () => {
+  test("lists ledgers in pages, with the roots", async () => {
+    await listen();
+    const client = socketClient();
+    const first = await client.listLedgers({});
+    expect([first.ledgers.length, first.more, first.trustBundle.length]).toEqual([1_000, true, 1]);
+    const second = await client.listLedgers({ after: first.ledgers.at(-1)?.ledger ?? "" });
+    expect([second.ledgers.length, second.more]).toEqual([500, false]);
+    await expect(client.listLedgers({ after: "x" })).rejects.toMatchObject({ code: Code.InvalidArgument });
+  });
+
+  test("records who read it", async () => {
+    await listen();
+    const ledgers = Array.from({ length: 1_000 }, (_, index) => ledgerId(index));
+    await socketClient().recordAuditRead({ command: "search", ledgers, query: "caller=…" });
+    expect(recorded).toEqual([
+      { type: "audit.read", command: "search", by: "admin socket", ledgers, query: "caller=…" },
+    ]);
+    isWritable = false;
+    await expect(socketClient().recordAuditRead({ command: "verify" })).rejects.toMatchObject({
+      code: Code.Unavailable,
+      rawMessage: "the disk is full: the read was not recorded",
+    });
+  });
+
+  test.each([
+    ["command", { command: "burn" }],
+    ["ledger", { ledgers: ["x"] }],
+    ["number of ledgers", { ledgers: Array.from({ length: 1_001 }, (_, index) => ledgerId(index)) }],
+    ["query", { query: "x".repeat(1_025) }],
+  ])("refuses to record a read with a bad %s", async (_, changes) => {
+    await listen();
+    const request = { command: "verify", ...changes };
+    await expect(socketClient().recordAuditRead(request)).rejects.toMatchObject({ code: Code.InvalidArgument });
+    expect(recorded).toEqual([]);
   });
 });
 
@@ -224,6 +314,9 @@ describe("over mTLS", () => {
       code: Code.PermissionDenied,
     });
     expect((await connect(person("operator")).createToken({ nodeId: "models/a" })).token).not.toBe("");
+    await connect(person("auditor")).recordAuditRead({ command: "export" });
+    const by = (role: string) => `spiffe://bank.example/admin/${role}/ada`;
+    expect(recorded).toMatchObject([{ by: by("operator") }, { type: "audit.read", by: by("auditor") }]);
   });
 
   test("a certificate that has ended since the connection began is nobody's", async () => {

@@ -2,15 +2,19 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { type Duration, durationMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, createContextKey, type Interceptor, type ServiceImpl } from "@connectrpc/connect";
+import type { RecordBody } from "@hedgerow/ledger";
 import type {
   AdminService,
   GetStatusResponseSchema,
   ListProxiesResponseSchema,
 } from "@hedgerow/proto/hedgerow/admin/v1/admin";
+import type { WitnessedLedger } from "@hedgerow/proto/hedgerow/witness/v1/witness";
+import { type ActRecorder, certificateIssued } from "../audit/acts.ts";
 import type { Authority } from "../ca/authority.ts";
 import { parseCsr } from "../ca/csr.ts";
-import { ADMIN_ROLES, isAdminName, isReserved, type WorkloadIdentity } from "../ca/names.ts";
+import { ADMIN_ROLES, adminId, isAdminName, isReserved, type WorkloadIdentity } from "../ca/names.ts";
 import { TOKEN_TTL_MS } from "../ca/token.ts";
+import { messageOf } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import type { NodeId } from "../snapshot/snapshot.ts";
 import { type Caller, isAllowed } from "./rights.ts";
@@ -25,11 +29,26 @@ export interface AdminDeps {
   readonly singleUseTokens: boolean;
   readonly status: () => MessageInitShape<typeof GetStatusResponseSchema>;
   readonly proxies: () => MessageInitShape<typeof ListProxiesResponseSchema>;
+  /** Undefined as long as there is no authority. */
+  readonly audit: () => ActRecorder | undefined;
+  /** What the witness knows: in the order of their UUIDs, those after `after`, `most` of them. */
+  readonly ledgers: (after: string, most: number) => Promise<LedgerPage>;
   readonly logger: Logger;
+}
+
+export interface LedgerPage {
+  readonly ledgers: readonly WitnessedLedger[];
+  readonly more: boolean;
 }
 
 /** Set by the listener that accepted the request. */
 export const callerKey = createContextKey<Caller>({ kind: "stranger" });
+
+/** Of ListLedgers, about 3 KiB each. */
+const LEDGERS_PAGE = 1_000;
+const READ_COMMANDS = ["verify", "search", "export", "explain", "prove", "evidence"];
+const MAX_READ = { ledgers: 1_000, queryLength: 1_024 };
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 const ADMIN_TTL_MS = { min: 60_000, max: 720 * 3_600_000, default: 8 * 3_600_000 };
 
@@ -55,6 +74,17 @@ function ttlMsOf(
   );
 }
 
+function callerName(caller: Caller, trustDomain: string): string {
+  switch (caller.kind) {
+    case "socket":
+      return "admin socket";
+    case "certificate":
+      return adminId(trustDomain, caller.role, caller.name);
+    case "stranger":
+      return "stranger";
+  }
+}
+
 export function adminService(deps: AdminDeps): ServiceImpl<typeof AdminService> {
   const { logger } = deps;
   const requireAuthority = () => {
@@ -66,6 +96,15 @@ export function adminService(deps: AdminDeps): ServiceImpl<typeof AdminService> 
       );
     return authority;
   };
+  /** What is not recorded does not happen. */
+  const record = async (body: RecordBody, refusal: string) => {
+    const audit = deps.audit();
+    if (audit === undefined) throw new ConnectError(`there is no audit ledger yet: ${refusal}`, Code.Unavailable);
+    await audit.record(body).catch((error: unknown) => {
+      throw new ConnectError(`${messageOf(error)}: ${refusal}`, Code.Unavailable);
+    });
+  };
+  const nameOf = (caller: Caller) => callerName(caller, deps.authority()?.trustDomain ?? "");
   return {
     getVersion: () => {
       const authority = deps.authority();
@@ -98,15 +137,21 @@ export function adminService(deps: AdminDeps): ServiceImpl<typeof AdminService> 
           `the service account of Workload ${nodeId} is the control plane's own`,
           Code.InvalidArgument,
         );
-      const { token, expiresAtMs } = await authority.createToken(workload, { ttlMs, reusable });
+      const { token, jti, expiresAtMs } = await authority.createToken(workload, { ttlMs, reusable });
+      const expires = new Date(expiresAtMs).toISOString();
+      const by = nameOf(values.get(callerKey));
+      await record(
+        { type: "token.created", node: nodeId, token: jti, reusable, expires, by },
+        "no token was handed out",
+      );
       logger.info(
-        { node_id: nodeId, reusable, expires_at: new Date(expiresAtMs).toISOString(), caller: values.get(callerKey) },
+        { node_id: nodeId, reusable, expires_at: expires, caller: values.get(callerKey) },
         "Created join token",
       );
       return { token, expiresAt: timestampFromMs(expiresAtMs) };
     },
 
-    createAdminCertificate: ({ csr, name, role: wanted, ttl }, { values }) => {
+    createAdminCertificate: async ({ csr, name, role: wanted, ttl }, { values }) => {
       const authority = requireAuthority();
       const role = ADMIN_ROLES.find((known) => known === wanted);
       if (role === undefined)
@@ -116,6 +161,7 @@ export function adminService(deps: AdminDeps): ServiceImpl<typeof AdminService> 
       const request = parseCsr(csr);
       if (!request.ok) throw new ConnectError(request.problem, Code.InvalidArgument);
       const issued = authority.issueAdmin(role, name, request.publicKey, ttlMs);
+      await record(certificateIssued("admin", issued), "no certificate was handed out");
       logger.info(
         {
           spiffe_id: issued.spiffeId,
@@ -131,8 +177,26 @@ export function adminService(deps: AdminDeps): ServiceImpl<typeof AdminService> 
       };
     },
 
-    listLedgers: () => ({ ledgers: [], trustBundle: [...(deps.authority()?.trustBundle ?? [])] }),
+    listLedgers: async ({ after }) => {
+      if (after !== "" && !UUID.test(after)) throw new ConnectError("after is no UUID", Code.InvalidArgument);
+      const { ledgers, more } = await deps.ledgers(after, LEDGERS_PAGE);
+      return { ledgers: [...ledgers], trustBundle: [...(deps.authority()?.trustBundle ?? [])], more };
+    },
 
-    recordAuditRead: () => ({}),
+    recordAuditRead: async ({ command, ledgers, query }, { values }) => {
+      if (!READ_COMMANDS.includes(command))
+        throw new ConnectError(`command must be one of ${READ_COMMANDS.join(", ")}`, Code.InvalidArgument);
+      if (ledgers.length > MAX_READ.ledgers || !ledgers.every((ledger) => UUID.test(ledger)))
+        throw new ConnectError(`ledgers must be UUIDs, at most ${MAX_READ.ledgers}`, Code.InvalidArgument);
+      // Of characters, as a person counts them.
+      if ([...query].length > MAX_READ.queryLength)
+        throw new ConnectError(`query must have at most ${MAX_READ.queryLength} characters`, Code.InvalidArgument);
+      const by = nameOf(values.get(callerKey));
+      await record(
+        { type: "audit.read", command, by, ledgers, ...(query === "" ? {} : { query }) },
+        "the read was not recorded",
+      );
+      return {};
+    },
   };
 }

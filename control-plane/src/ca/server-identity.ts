@@ -2,7 +2,7 @@
 import { generateKeyPairSync, X509Certificate } from "node:crypto";
 import type { SecureContextOptions } from "node:tls";
 import { ServerCredentials } from "@grpc/grpc-js";
-import type { Authority } from "./authority.ts";
+import type { Authority, IssuedCertificate } from "./authority.ts";
 
 const DAY_MS = 24 * 3_600_000;
 /** Strangers that say nothing hold a socket for no longer. */
@@ -34,13 +34,20 @@ class RenewableServerCredentials extends ServerCredentials {
 /** A key in memory and its certificate, anew at half of `lifetimeMs` (default 24 h). Connections that stand are not touched. */
 export class ServerIdentity implements Disposable {
   readonly #authority: Authority;
+  readonly #issued: (certificate: IssuedCertificate) => void;
   readonly #lifetimeMs: number;
   readonly #listeners = new Set<(context: SecureContextOptions) => void>();
   readonly #timer: NodeJS.Timeout;
   #context: SecureContextOptions;
 
-  constructor(authority: Authority, lifetimeMs: number = DAY_MS) {
+  /** `issued` is told of every certificate. */
+  constructor(
+    authority: Authority,
+    lifetimeMs: number = DAY_MS,
+    issued: (certificate: IssuedCertificate) => void = () => {},
+  ) {
     this.#authority = authority;
+    this.#issued = issued;
     this.#lifetimeMs = lifetimeMs;
     this.#context = this.#issue();
     this.#timer = setInterval(() => {
@@ -68,14 +75,13 @@ export class ServerIdentity implements Disposable {
 
   #issue(): SecureContextOptions {
     const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "prime256v1" });
-    const { chain } = this.#authority.issueControlPlane(
-      publicKey.export({ type: "spki", format: "der" }),
-      this.#lifetimeMs,
-    );
+    const spki = publicKey.export({ type: "spki", format: "der" });
+    const certificate = this.#authority.issueControlPlane(spki, this.#lifetimeMs);
+    this.#issued(certificate);
     const pem = (der: Uint8Array) => new X509Certificate(der).toString();
     return {
       key: privateKey.export({ type: "pkcs8", format: "pem" }),
-      cert: [...chain, ...this.#authority.trustBundle].map(pem).join(""),
+      cert: [...certificate.chain, ...this.#authority.trustBundle].map(pem).join(""),
       ca: this.#authority.trustBundle.map(pem),
       minVersion: "TLSv1.3",
     };

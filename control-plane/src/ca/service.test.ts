@@ -19,6 +19,7 @@ import {
   tlsConnect,
 } from "../../test/peer.ts";
 import type { Attestation } from "./attestation.ts";
+import type { IssuedCertificate } from "./authority.ts";
 import type { WorkloadIdentity } from "./names.ts";
 import { ServerIdentity } from "./server-identity.ts";
 import { certificateService, enrollmentService, type IssuanceDeps } from "./service.ts";
@@ -37,6 +38,7 @@ let attestation: Attestation;
 let ca: string;
 let open: AsyncDisposableStack;
 let outcomes: string[];
+let issued: (IssuedCertificate & { readonly nodeId: string })[];
 
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), "hedgerow-enroll-"));
@@ -48,6 +50,7 @@ beforeEach(() => {
   pods = new Map();
   attestation = { kind: "refused", cause: "nobody's" };
   outcomes = [];
+  issued = [];
   open = new AsyncDisposableStack();
   open.defer(() => rmSync(dir, { recursive: true }));
 });
@@ -65,6 +68,9 @@ async function start(changes: Partial<IssuanceDeps> = {}) {
     pod: (nodeId) => pods.get(nodeId),
     attestPod: async () => attestation,
     svidLifetimeMs: () => 60_000,
+    issued: async (certificate, nodeId) => {
+      issued.push({ nodeId, ...certificate });
+    },
     now,
     logger: pino({ enabled: false }),
     counted: (method, outcome) => outcomes.push(`${method} ${outcome}`),
@@ -131,6 +137,8 @@ describe("enrolment", () => {
     const files = peerFiles(key, svid?.certificateChain ?? [], svid?.trustBundle ?? []);
     (await tlsConnect(meshPort.address, files)).destroy();
     expect(outcomes).toEqual(["enroll issued"]);
+    expect(issued).toMatchObject([{ nodeId: "models/a", spiffeId: svid?.spiffeId }]);
+    expect(BigInt(`0x${issued[0]?.serial}`)).toBe(BigInt(`0x${leaf.serialNumber}`));
   });
 
   test("of 20 at once with one single-use token exactly one wins", async () => {

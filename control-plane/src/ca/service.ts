@@ -13,7 +13,7 @@ import {
 import type { Logger } from "../logger.ts";
 import type { NodeId } from "../snapshot/snapshot.ts";
 import type { Attestation } from "./attestation.ts";
-import type { Authority } from "./authority.ts";
+import type { Authority, IssuedCertificate } from "./authority.ts";
 import { peerOfCall } from "./call-peer.ts";
 import { parseCsr } from "./csr.ts";
 import { isReserved, type WorkloadIdentity, workloadId } from "./names.ts";
@@ -38,6 +38,8 @@ export interface IssuanceDeps {
   readonly svidLifetimeMs: () => number;
   readonly now: () => number;
   readonly logger: Logger;
+  /** Told of every SVID before it is handed out; never rejects: a mesh must not end with a full disk. */
+  readonly issued: (certificate: IssuedCertificate, nodeId: NodeId) => Promise<void>;
   /** Told of every answer, for metrics. */
   readonly counted: (method: "enroll" | "renew", outcome: Outcome) => void;
 }
@@ -67,8 +69,14 @@ const limited = (what: string, nodeId?: NodeId) =>
 const ENROLL_LIMIT = { perSecond: 50, burst: 500, maxKeys: 10_000 };
 const RENEW_LIMIT = { perSecond: 1, burst: 10, maxKeys: 100_000 };
 
-function svid(authority: Authority, identity: WorkloadIdentity, publicKey: Uint8Array, lifetimeMs: number) {
-  const { chain, notBeforeMs, notAfterMs, spiffeId } = authority.issueWorkload(identity, publicKey, lifetimeMs);
+async function issueSvid(
+  { authority, svidLifetimeMs, issued }: IssuanceDeps,
+  identity: WorkloadIdentity,
+  publicKey: Uint8Array,
+) {
+  const certificate = authority.issueWorkload(identity, publicKey, svidLifetimeMs());
+  await issued(certificate, identity.nodeId);
+  const { chain, notBeforeMs, notAfterMs, spiffeId } = certificate;
   return {
     certificateChain: [...chain],
     trustBundle: [...authority.trustBundle],
@@ -79,7 +87,7 @@ function svid(authority: Authority, identity: WorkloadIdentity, publicKey: Uint8
   };
 }
 
-type Svid = ReturnType<typeof svid>;
+type Svid = Awaited<ReturnType<typeof issueSvid>>;
 
 const isServed = (identity: WorkloadIdentity | undefined) => identity !== undefined && !isReserved(identity);
 
@@ -115,7 +123,7 @@ async function enrollWorkload(deps: IssuanceDeps, token: string, csr: Uint8Array
       cause: "token is single-use, and no replica knows whether another has taken it",
       nodeId,
     });
-  return { ok: true, value: svid(deps.authority, workload, request.publicKey, deps.svidLifetimeMs()) };
+  return { ok: true, value: await issueSvid(deps, workload, request.publicKey) };
 }
 
 async function enrollPod(
@@ -141,8 +149,7 @@ async function enrollPod(
     }
     case "attested": {
       const { identity } = attestation;
-      if (isServed(identity))
-        return { ok: true, value: svid(deps.authority, identity, request.publicKey, deps.svidLifetimeMs()) };
+      if (isServed(identity)) return { ok: true, value: await issueSvid(deps, identity, request.publicKey) };
       const { nodeId } = identity;
       const details = `the service account of pod ${nodeId} is the control plane's own`;
       return refuse({ code: status.FAILED_PRECONDITION, details, nodeId });
@@ -150,7 +157,11 @@ async function enrollPod(
   }
 }
 
-function renew(deps: IssuanceDeps, limit: RateLimit, call: ServerUnaryCall<RenewRequest, unknown>): Answer<Svid> {
+async function renew(
+  deps: IssuanceDeps,
+  limit: RateLimit,
+  call: ServerUnaryCall<RenewRequest, unknown>,
+): Promise<Answer<Svid>> {
   const { authority } = deps;
   const peer = peerOfCall(authority.trustDomain, call, deps.now());
   if (peer?.kind !== "workload")
@@ -167,7 +178,7 @@ function renew(deps: IssuanceDeps, limit: RateLimit, call: ServerUnaryCall<Renew
   const same = standing.find(
     (one) => workloadId(authority.trustDomain, one) === peer.spiffeId && one.region === peer.region,
   );
-  if (same !== undefined) return { ok: true, value: svid(authority, same, request.publicKey, deps.svidLifetimeMs()) };
+  if (same !== undefined) return { ok: true, value: await issueSvid(deps, same, request.publicKey) };
   return refuse({
     code: status.FAILED_PRECONDITION,
     details: `the identity of ${nodeId} changed, enrol again`,
@@ -193,7 +204,7 @@ export function enrollmentService(deps: IssuanceDeps): ReturnType<typeof grpcSer
 /** Arguments of grpc-js `addService` on the port `mesh`. */
 export function certificateService(deps: IssuanceDeps): ReturnType<typeof grpcService> {
   const limit = new RateLimit(RENEW_LIMIT);
-  const answer = async (call: ServerUnaryCall<RenewRequest, unknown>) => renew(deps, limit, call);
+  const answer = (call: ServerUnaryCall<RenewRequest, unknown>) => renew(deps, limit, call);
   return grpcService(CertificateService, {
     renew: (call: ServerUnaryCall<RenewRequest, RenewResponse>, callback) => {
       respond(deps, "renew", call, answer(call), callback);

@@ -20,6 +20,8 @@ export interface PolicyEdit {
   /** Of the object that was edited: what the editor had seen. */
   readonly resourceVersion: string | undefined;
   readonly objectUid: string | undefined;
+  /** Of the object as it is to be, or where it was too long how many bytes of JSON it takes; undefined where it is deleted. */
+  readonly spec: unknown;
   /** Nothing was to be kept of it. */
   readonly dryRun: boolean;
   readonly allowed: boolean;
@@ -32,6 +34,7 @@ export interface PolicyEdit {
 const MAX_GROUPS = 32;
 const MAX_LENGTH = 256;
 const MAX_REFUSAL_LENGTH = 2_048;
+const MAX_SPEC_LENGTH = 65_536;
 
 /** `nowMs` is Unix ms. Texts are cut to lengths that a log bears. */
 export function policyEdit(request: AdmissionRequest, verdict: Verdict, nowMs: number): PolicyEdit {
@@ -52,11 +55,18 @@ export function policyEdit(request: AdmissionRequest, verdict: Verdict, nowMs: n
     generation: typeof generation === "number" ? generation : undefined,
     resourceVersion: cutText(before["resourceVersion"]),
     objectUid: cutText(object["uid"]),
+    spec: specOf(request.object),
     dryRun: request.dryRun,
     allowed: verdict.kind === "allow",
     refusal: verdict.kind === "deny" ? verdict.message.slice(0, MAX_REFUSAL_LENGTH) : undefined,
     reviewUid: request.uid,
   };
+}
+
+function specOf(object: unknown): unknown {
+  const { spec } = fieldsOf(object);
+  const length = JSON.stringify(spec)?.length ?? 0;
+  return length > MAX_SPEC_LENGTH ? { bytes: length } : spec;
 }
 
 function cut(text: string): string {

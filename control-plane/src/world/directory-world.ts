@@ -1,9 +1,10 @@
 import { join } from "node:path";
+import { EditRecorder } from "../audit/edit-recorder.ts";
 import { directoryKeyStore } from "../ca/key-store.ts";
 import { SpentTokens } from "../ca/spent-tokens.ts";
 import type { Logger } from "../logger.ts";
 import { openDirectorySource } from "../source/directory-source.ts";
-import type { Attachment, World, WorldDeps } from "./world.ts";
+import type { World, WorldDeps } from "./world.ts";
 
 /** One control plane alone, with its directory of manifests and its state directory. Resolves with the first view. */
 export async function openDirectoryWorld(
@@ -29,14 +30,23 @@ export async function openDirectoryWorld(
     issuance: { spentTokens, attestPod: undefined },
     elsewhere: { reports: () => [], lost: () => [], ready: () => alone },
     metrics: () => [],
-    attach: () => nothingMore,
+    replicaName: "control-plane",
+    attach: ({ audit, witness }) => {
+      const edits = new EditRecorder({
+        manifestsDir,
+        stateDir,
+        view: () => source.view(),
+        ledger: audit,
+        logger: logger.child({ component: "audit" }),
+      });
+      return {
+        meshServices: [],
+        start: async () => edits.viewChanged(),
+        viewChanged: () => edits.viewChanged(),
+        ledgers: (after, most) => witness.list(after, most),
+        [Symbol.asyncDispose]: () => edits[Symbol.asyncDispose](),
+      };
+    },
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
 }
-
-const nothingMore: Attachment = {
-  meshServices: [],
-  start: () => Promise.resolve(),
-  viewChanged: () => {},
-  [Symbol.asyncDispose]: () => Promise.resolve(),
-};

@@ -78,6 +78,10 @@ class KubernetesWorld implements World {
     this.#opening = this.#open();
   }
 
+  get replicaName(): string {
+    return this.#podName;
+  }
+
   view(): SourceView | undefined {
     return this.#source?.view();
   }

@@ -2,6 +2,8 @@
 // its proxies run, writes statuses while it leads, answers the admission webhooks, and looks after the key's Secret.
 import { randomUUID, X509Certificate } from "node:crypto";
 import { reviewObject } from "@hedgerow/manifest";
+import { certificateIssued } from "../audit/acts.ts";
+import { policyEdited } from "../audit/webhook-edit.ts";
 import { WebhookIdentity } from "../ca/webhook-identity.ts";
 import type { ClusterEndpoint } from "../cluster/state.ts";
 import type { KubernetesConfig } from "../config.ts";
@@ -121,6 +123,10 @@ export class Replica implements Attachment {
     this.#parts.status.schedule();
   }
 
+  ledgers(after: string, most: number): ReturnType<Attachment["ledgers"]> {
+    return this.#parts.witness.list(after, most);
+  }
+
   async start(): Promise<void> {
     const { client, config, podName, keyStore, deps, logger } = this.#deps;
     const { ads, status, material } = this.#parts;
@@ -168,10 +174,17 @@ export class Replica implements Attachment {
 
   async #startWebhook(): Promise<void> {
     const { client, config, version, deps } = this.#deps;
-    const { authority } = this.#parts;
+    const { authority, audit } = this.#parts;
     const logger = this.#deps.logger.child({ component: "webhook" });
     const service = `${LEASE}.${config.podNamespace}.svc`;
-    const identity = this.#owned.use(new WebhookIdentity(authority, [service, `${service}.cluster.local`]));
+    const identity = this.#owned.use(
+      new WebhookIdentity(
+        authority,
+        [service, `${service}.cluster.local`],
+        undefined,
+        (certificate) => void audit.recordIfPossible(certificateIssued("serving", certificate)),
+      ),
+    );
     this.#webhook = this.#owned.use(
       await startWebhook({
         listen: config.webhookListen,
@@ -187,7 +200,12 @@ export class Replica implements Attachment {
           concurrency: DEFAULT_CONCURRENCY,
         }),
         review: (object) => reviewObject(object, { catalog: this.#view()?.objects ?? [] }),
-        recordEdit: (edit) => logger.info({ edit }, "Policy edited"),
+        recordEdit: ({ spec, ...edit }) => {
+          logger.info({ edit }, "Policy edited");
+          const record = policyEdited({ spec, ...edit });
+          // The API server has an audit log of its own, and waits for us: an edit goes on without our record.
+          if (record !== undefined) void audit.recordIfPossible(record);
+        },
         logger,
         now: deps.now,
       }),

@@ -1,6 +1,8 @@
 // What differs between manifests in a directory and a cluster: where objects come from, where the key is kept, who else serves.
 import type { Server } from "@grpc/grpc-js";
+import type { LedgerPage } from "../admin/service.ts";
 import type { AdsServer } from "../ads/server.ts";
+import type { ActRecorder } from "../audit/acts.ts";
 import type { Authority } from "../ca/authority.ts";
 import type { KeyMaterial, KeyStore } from "../ca/key-material.ts";
 import type { ServerIdentity } from "../ca/server-identity.ts";
@@ -12,6 +14,7 @@ import type { NodeId } from "../snapshot/snapshot.ts";
 import type { ProxyInit } from "../status/describe-proxies.ts";
 import type { ReplicaReport } from "../status/replicas.ts";
 import type { StatusWatch } from "../status-watch.ts";
+import type { WitnessStore } from "../witness/store.ts";
 
 /** Of every other replica of the control plane. */
 export interface Elsewhere {
@@ -30,6 +33,8 @@ export interface ServingParts {
   readonly ads: AdsServer;
   readonly publisher: Publisher;
   readonly status: StatusWatch;
+  readonly audit: ActRecorder;
+  readonly witness: WitnessStore;
   /** Of this replica alone. */
   readonly proxies: () => readonly ProxyInit[];
 }
@@ -41,9 +46,13 @@ export interface Attachment extends AsyncDisposable {
   /** Once the ports listen. */
   start(): Promise<void>;
   viewChanged(): void;
+  /** What the witnesses of all replicas know: in the order of their UUIDs, those after `after`, `most` of them. */
+  ledgers(after: string, most: number): Promise<LedgerPage>;
 }
 
 export interface World extends AsyncDisposable {
+  /** Of this replica among all: a pod's, or the one that there is. */
+  readonly replicaName: string;
   /** Undefined until all that there is was read once. */
   view(): SourceView | undefined;
   readonly keyStore: KeyStore;

@@ -163,6 +163,8 @@ export const layout: Layout = {
         "workload.ts",
       ],
     },
+    { folder: "control-plane/src/witness", pure: ["ed25519.ts", "judge.ts", "witnessed-line.ts"] },
+    { folder: "control-plane/src/audit", pure: ["edits.ts", "webhook-edit.ts"] },
     { folder: "control-plane/src/peers", pure: ["report.ts"] },
     { folder: "control-plane/src/world", pure: ["replica-endpoints.ts"] },
     { folder: "control-plane/src/admin", pure: ["rights.ts"] },
