@@ -54,6 +54,7 @@ export class AdsEnvoy implements AsyncDisposable {
     const log = openSync(join(dir, "log"), "w");
     const options = ["--concurrency", "1", "--disable-hot-restart", "-l", "warning"];
     const child = spawn(envoyPath(), ["-c", join(dir, "bootstrap.json"), ...options], {
+      cwd: dir,
       stdio: ["ignore", log, log],
     });
     const envoy = new AdsEnvoy(dir, child);

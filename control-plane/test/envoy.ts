@@ -1,11 +1,12 @@
 // A real Envoy that reads a proxy's snapshot from files: what it refuses shows as in production, with no server involved.
 import { type ChildProcess, spawn } from "node:child_process";
-import { chmodSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { isMessage } from "@bufbuild/protobuf";
+import { INSPECT_CLUSTER, OUTCOME_LOG } from "@hedgerow/proto";
 import { ClusterLoadAssignmentSchema } from "@hedgerow/proto/envoy/config/endpoint/v3/endpoint";
 import type { LbEndpoint } from "@hedgerow/proto/envoy/config/endpoint/v3/endpoint_components";
 import { envoyPath } from "../../scripts/envoy-path.js";
@@ -14,6 +15,8 @@ import type { ProxySnapshot } from "../src/snapshot/snapshot.ts";
 import { pathSource, resourcesOf, versionOf, writeSecrets, writeSnapshot } from "./file-xds.ts";
 import type { Identity } from "./identity.ts";
 import { until } from "./until.ts";
+
+const INSPECT_SOCKET = "inspect.sock";
 
 interface ConfigDump {
   readonly version_info?: string;
@@ -54,6 +57,18 @@ export class TestEnvoy implements AsyncDisposable {
       dynamic_resources: {
         lds_config: pathSource(dir, "listeners.json"),
         cds_config: pathSource(dir, "clusters.json"),
+      },
+      // As the agent's bootstrap has it.
+      static_resources: {
+        clusters: [
+          {
+            name: INSPECT_CLUSTER,
+            load_assignment: {
+              cluster_name: INSPECT_CLUSTER,
+              endpoints: [{ lb_endpoints: [{ endpoint: { address: { pipe: { path: join(dir, INSPECT_SOCKET) } } } }] }],
+            },
+          },
+        ],
       },
     };
     writeFileSync(join(dir, "bootstrap.json"), JSON.stringify(bootstrap));
@@ -149,6 +164,18 @@ export class TestEnvoy implements AsyncDisposable {
   /** Lines of the access log that are written by now: about 20 ms behind. */
   accessLog(): readonly Readonly<Record<string, unknown>>[] {
     const lines = readFileSync(join(this.#dir, "stdout"), "utf8").split("\n");
+    return lines.slice(0, -1).map((line) => JSON.parse(line));
+  }
+
+  /** Where it has requests checked, once somebody listens there. */
+  get inspectSocket(): string {
+    return join(this.#dir, INSPECT_SOCKET);
+  }
+
+  /** Lines of the log that an agent reads, written by now. */
+  outcomes(): readonly Readonly<Record<string, unknown>>[] {
+    const path = join(this.#dir, OUTCOME_LOG);
+    const lines = existsSync(path) ? readFileSync(path, "utf8").split("\n") : [];
     return lines.slice(0, -1).map((line) => JSON.parse(line));
   }
 

@@ -94,6 +94,13 @@ function headers(...names: readonly string[]): MessageInitShape<typeof ListStrin
   return { patterns: names.map((value) => ({ matchPattern: { case: "exact", value } })) };
 }
 
+/**
+ * Envoy answers a body over its limit with 413, but not when the part that exceeds it is the last that it reads: then it shows the agent
+ * as much as the limit says, and lets all of it through. (`x-envoy-auth-partial-body: true`; not what `allow_partial_message` is
+ * documented to do, Envoy 1.40.) With a limit beyond its own the agent can tell a body that is cut, and refuses it.
+ */
+const CUT_BYTES = 1;
+
 type PerFilterConfig = Readonly<Record<string, Any>>;
 
 /** `typed_per_filter_config` of a route: checked with its whole body, without it, or, undefined, not at all. */
@@ -103,7 +110,7 @@ export function inspectConfig(inspection: Inspection | undefined, body: "with-bo
   const check =
     body === "without-body"
       ? { disableRequestBodyBuffering: true }
-      : { withRequestBody: { maxRequestBytes: inspection.maxRequestBytes } };
+      : { withRequestBody: { maxRequestBytes: inspection.maxRequestBytes + CUT_BYTES } };
   const on = pack({ override: { case: "checkSettings", value: check } });
   return inspection.failMode === "closed"
     ? { [INSPECT_FILTER_CLOSED]: on, [INSPECT_FILTER_OPEN]: OFF }

@@ -33,7 +33,7 @@ export function outcomeLog(port: number): AccessLog {
 const RECORDED = celFilter(`'${AUDIT_METADATA}' in xds.route_metadata.filter_metadata || !has(xds.route_name)`);
 
 const CONNECTION_FIELDS = {
-  connection: "true",
+  connection: true,
   time: "%START_TIME%",
   port: "%DOWNSTREAM_LOCAL_PORT%",
   source: "%DOWNSTREAM_REMOTE_ADDRESS%",
@@ -52,7 +52,7 @@ export const REFUSED_CONNECTIONS: readonly AccessLog[] = [
   fileLog(CONNECTION_FIELDS, REFUSED_CONNECTION),
 ];
 
-function fileLog(json: Readonly<Record<string, string>>, filter: AccessLogFilter): AccessLog {
+function fileLog(json: Readonly<Record<string, string | boolean>>, filter: AccessLogFilter): AccessLog {
   const log = create(FileAccessLogSchema, {
     path: OUTCOME_LOG,
     accessLogFormat: {

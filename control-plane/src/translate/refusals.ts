@@ -134,16 +134,21 @@ function webMappers(condition: Condition | undefined, headersToAdd: readonly Hea
     headersToAdd: [...headersToAdd],
     bodyFormatOverride,
   });
-  const status = [literal("grpc-status:"), PADDED_GRPC_STATUS, literal("\r\n")];
-  const message = [literal("grpc-message:refused: "), { format: ID, chars: UUID_CHARS }, literal("\r\n")];
-  return [
-    // Its base64 can't be made of what is not known before.
-    when(of(WEB_TEXT), reply(text(WEB_TEXT_STATUS, WEB_TEXT_TYPE))),
-    ...(condition === undefined
-      ? [when(both(WEB, IS_UUID), reply(frame(WEB_TRAILERS, [...status, ...message], WEB_TYPE)))]
-      : []),
-    when(of(WEB), reply(frame(WEB_TRAILERS, status, WEB_TYPE))),
-  ];
+  const trailers = (...message: readonly Part[]) =>
+    frame(
+      WEB_TRAILERS,
+      [literal("grpc-status:"), PADDED_GRPC_STATUS, literal("\r\ngrpc-message:"), ...message, literal("\r\n")],
+      WEB_TYPE,
+    );
+  // Its base64 can't be made of what is not known before.
+  const inText = when(of(WEB_TEXT), reply(text(WEB_TEXT_STATUS, WEB_TEXT_TYPE)));
+  return condition === undefined
+    ? [
+        inText,
+        when(both(WEB, IS_UUID), reply(trailers(literal("refused: "), { format: ID, chars: UUID_CHARS }))),
+        when(WEB, reply(trailers(literal("refused")))),
+      ]
+    : [inText, when(of(WEB), reply(trailers(literal("no answer of the application"))))];
 }
 
 /** A Connect stream: status 200, and the error in the frame that ends it. */
