@@ -73,8 +73,8 @@ function plainMessage(
   { message, compression }: Envelope,
   maxBytes: number,
 ): DecompressResult | Promise<DecompressResult> {
-  if (compression !== undefined) return decompress(compression, message, maxBytes);
-  return message.byteLength > maxBytes
-    ? { ok: false, kind: "too_large", problem: `a message of ${message.byteLength} bytes, at most ${maxBytes}` }
-    : { ok: true, bytes: message };
+  // As it comes, too: compression may add.
+  if (message.byteLength > maxBytes)
+    return { ok: false, kind: "too_large", problem: `a message of ${message.byteLength} bytes, at most ${maxBytes}` };
+  return compression === undefined ? { ok: true, bytes: message } : decompress(compression, message, maxBytes);
 }
