@@ -36,11 +36,13 @@ export async function runAgent(config: Config, logger: Logger, signal: AbortSign
 
   // What runs is ended in the opposite order, whichever way this function ends.
   await using running = new AsyncDisposableStack();
+  const admin = new EnvoyAdmin(sockets.admin);
   const inspect = new InspectService(config, {
     nodeId,
     socketPath: sockets.inspect,
     now,
     random,
+    reopenLogs: async () => await admin.reopenLogs(),
     logger: part("inspect"),
   });
   // First of all, and last to end: an Envoy that the agent before this one started may be serving, and ask.
@@ -48,7 +50,6 @@ export async function runAgent(config: Config, logger: Logger, signal: AbortSign
   await inspect.start();
   logger.info({ port_name: "inspect", address: `unix:${sockets.inspect}` }, "Listening");
 
-  const admin = new EnvoyAdmin(sockets.admin);
   const envoy = new EnvoyProcess({
     binary: config.envoyBinary,
     concurrency: config.envoyConcurrency,
@@ -61,6 +62,7 @@ export async function runAgent(config: Config, logger: Logger, signal: AbortSign
     runDirectory: config.runDirectory,
     log: config.envoyLog,
     admin,
+    onEnded: () => inspect.envoyEnded(),
     random,
     logger: part("envoy"),
   });

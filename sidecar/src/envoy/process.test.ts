@@ -33,6 +33,7 @@ function prepare(nodeId: string, binary: string = envoyPath()): { envoy: EnvoyPr
     runDirectory: directory,
     log: "files",
     admin,
+    onEnded: () => undefined,
     random: () => 0,
     logger: pino({ level: "silent" }),
   });

@@ -50,6 +50,7 @@ export class EnvoyProcess {
   readonly #runDirectory: string;
   readonly #log: "files" | "stdout";
   readonly #admin: EnvoyAdmin;
+  readonly #onEnded: () => void;
   readonly #random: () => number;
   readonly #logger: Logger;
   #pid: number | undefined;
@@ -69,6 +70,8 @@ export class EnvoyProcess {
      */
     readonly log: "files" | "stdout";
     readonly admin: EnvoyAdmin;
+    /** Whatever Envoy was there before has ended. */
+    readonly onEnded: () => void;
     readonly random: () => number;
     readonly logger: Logger;
   }) {
@@ -78,6 +81,7 @@ export class EnvoyProcess {
     this.#runDirectory = options.runDirectory;
     this.#log = options.log;
     this.#admin = options.admin;
+    this.#onEnded = options.onEnded;
     this.#random = options.random;
     this.#logger = options.logger;
     const flags = [
@@ -123,11 +127,13 @@ export class EnvoyProcess {
   /** Adopts or starts Envoy and keeps it running until the signal aborts; Envoy then runs on. */
   async run(signal: AbortSignal): Promise<void> {
     this.#pid = await this.#adopt();
+    if (this.#pid === undefined) this.#onEnded();
     let failures = 0;
     while (!signal.aborted) {
       const startedMs = performance.now();
       if (this.#pid === undefined) await this.#start();
       if (!(await this.#ended(signal))) return;
+      this.#onEnded();
       failures = performance.now() - startedMs >= HEALTHY_AFTER_MS ? 0 : failures;
       const delayMs = backoffMs(failures, RESTART_BACKOFF, this.#random());
       failures += 1;
@@ -142,6 +148,7 @@ export class EnvoyProcess {
   async stop(): Promise<void> {
     if (this.#pid !== undefined) await this.#terminate(this.#pid, this.#bootstrapPath);
     this.#pid = undefined;
+    this.#onEnded();
     await this.#removePid();
   }
 

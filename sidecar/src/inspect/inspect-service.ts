@@ -1,7 +1,10 @@
-import { readFileSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { OUTCOME_LOG } from "@hedgerow/proto";
 import type { Config } from "../config.ts";
+import { messageOf } from "../errors.ts";
 import type { Svid } from "../identity/svid.ts";
+import { type OutcomeLedger, OutcomeTail } from "../ledger/outcomes/tail.ts";
 import { openRecorder, type RecorderStats } from "../ledger/recorder.ts";
 import type { Logger } from "../logger.ts";
 import type { InspectMetrics } from "../metrics/inspect-families.ts";
@@ -12,14 +15,26 @@ import { Inspector } from "./inspector.ts";
 import { volatileMount } from "./mount.ts";
 import { InspectServer } from "./server.ts";
 
+/** Takes what no policy asks to record. */
+const NOBODYS: OutcomeLedger = {
+  append: () => Promise.resolve(),
+  hasLine: () => false,
+  missed: () => undefined,
+  settled: () => Promise.resolve(),
+  envoyEnded: () => Promise.resolve(),
+};
+
 /** Name in the run directory. */
 const KEPT_CONFIG = "inspection.binpb";
+/** Name in the directory of ledgers: how far Envoy's log is recorded. */
+const LOG_POSITION = "envoy-outcomes.position.json";
 
 /** The agent's part in requests: the server that Envoy asks, what it decides by, and the ledgers that it writes. */
 export class InspectService {
   readonly #inspection: Inspection;
   readonly #inspector: Inspector;
   readonly #server: InspectServer;
+  readonly #outcomes: OutcomeTail;
   readonly #auditDirectory: string;
   readonly #logger: Logger;
   #spiffeId: string | undefined;
@@ -33,6 +48,8 @@ export class InspectService {
       readonly socketPath: string;
       readonly now: () => number;
       readonly random: () => number;
+      /** Envoy opens its log anew. */
+      readonly reopenLogs: () => Promise<void>;
       readonly logger: Logger;
     },
   ) {
@@ -52,12 +69,31 @@ export class InspectService {
           random,
           logger,
         }),
-      appliedLate: () => this.#appliedLate(),
+      appliedLate: () => {
+        this.#followOutcomes();
+        this.#appliedLate();
+      },
       logger,
     });
     this.#inspector = new Inspector({
       portOf: (port) => this.#inspection.portOf(port),
       drawId: decisionIds(),
+      now,
+      logger,
+    });
+    this.#outcomes = new OutcomeTail({
+      path: join(config.runDirectory, OUTCOME_LOG),
+      positionPath: join(config.auditDirectory, LOG_POSITION),
+      reopen: deps.reopenLogs,
+      ledgers: {
+        find: ({ ledger, port }) => {
+          const { recorders } = this.#inspection;
+          if (recorders.size === 0) return NOBODYS;
+          const recorder = ledger === undefined ? this.#inspection.portOf(port)?.recorder : recorders.get(ledger);
+          return recorder?.outcomes;
+        },
+        all: () => [...this.#inspection.recorders.values()].map(({ outcomes }) => outcomes),
+      },
       now,
       logger,
     });
@@ -69,6 +105,11 @@ export class InspectService {
     });
   }
 
+  /** Whatever Envoy was there has ended. */
+  envoyEnded(): void {
+    this.#outcomes.envoyEnded();
+  }
+
   /** Of the InspectionConfig in force. */
   get version(): string | undefined {
     return this.#inspection.version;
@@ -77,6 +118,7 @@ export class InspectService {
   /** Answers, by what the agent before this one knew. */
   async start(): Promise<void> {
     await this.#inspection.load();
+    this.#followOutcomes();
     await this.#server.start();
     this.#warnIfVolatile();
   }
@@ -97,19 +139,32 @@ export class InspectService {
       return [];
     }
     const problems = await this.#inspection.apply(change.resource.encoded);
+    this.#followOutcomes();
     this.#warnIfVolatile();
     return problems;
   }
 
   metrics(): InspectMetrics {
-    const ledgers = [...this.#inspection.recorders].map((recorder) => recorder.stats());
+    const ledgers = [...this.#inspection.recorders.values()].map((recorder) => recorder.stats());
     return { ...this.#inspector.counts, bytes: this.#server.bytes, ledgers, volatile: this.#isVolatile(ledgers) };
   }
 
   /** Once Envoy has ended: what it logged last is recorded, then the ledgers are closed. */
   async stop(): Promise<void> {
     this.#server.stop();
+    await this.#outcomes.stop();
     await this.#inspection.close();
+  }
+
+  /** Not before the ledgers are there: a line that none takes is lost. Where nothing is recorded, lines are thrown away. */
+  #followOutcomes(): void {
+    if (this.version === undefined) return;
+    try {
+      mkdirSync(this.#auditDirectory, { recursive: true, mode: 0o700 });
+    } catch (error) {
+      this.#logger.error({ error: messageOf(error) }, "Could not make the directory of audit ledgers");
+    }
+    this.#outcomes.start();
   }
 
   #isVolatile(ledgers: readonly RecorderStats[]): boolean {

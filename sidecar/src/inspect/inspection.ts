@@ -56,8 +56,9 @@ export class Inspection {
     return this.#version;
   }
 
-  get recorders(): Iterable<Recorder> {
-    return this.#recorders.values();
+  /** Everything that was ever in force here: by the name of its AuditPolicy. */
+  get recorders(): ReadonlyMap<string, Recorder> {
+    return this.#recorders;
   }
 
   portOf(port: number): ServedPort | undefined {
