@@ -46,7 +46,7 @@ export function readOutcomeLine(text: string): OutcomeLine | undefined {
   const ledger = textOf(fields["audit"]);
   const of = ledger === undefined ? { port } : { ledger, port };
   if (fields["connection"] === true) return { ...of, kind: "record", body: connectionOf(fields, port, at) };
-  if (fields["decision"] !== undefined) {
+  if (!isAbsent(fields["decision"])) {
     const id = textOf(fields["decision"]);
     return id !== undefined && DECISION_ID.test(id)
       ? { ...of, kind: "record", body: outcomeOf(fields, id) }
@@ -120,9 +120,13 @@ function parseObject(text: string): Fields | undefined {
   }
 }
 
-/** Envoy writes an absent value as nothing, null or `-`. */
+/** As Envoy writes it. */
+function isAbsent(value: unknown): boolean {
+  return value === undefined || value === null || value === "" || value === "-";
+}
+
 function textOf(value: unknown): string | undefined {
-  if (typeof value !== "string" || value === "" || value === "-") return undefined;
+  if (typeof value !== "string" || isAbsent(value)) return undefined;
   return value.length > MAX_TEXT ? `${value.slice(0, MAX_TEXT)}…` : value;
 }
 
