@@ -14,6 +14,8 @@ export type FindingKind =
   | "duplicated"
   /** A record that fits its head, but is none. */
   | "unreadable"
+  /** Bytes that are no record, at the end of a segment that another follows. */
+  | "trailing"
   /** A segment's file is not there, and no record says that it was deleted. */
   | "segment_missing"
   /** A segment is of another ledger, or another segment. */

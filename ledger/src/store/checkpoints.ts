@@ -1,4 +1,4 @@
-import { type FileHandle, open } from "node:fs/promises";
+import { type FileHandle, open, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { StoredCheckpoint } from "../checkpoint.ts";
 import { CHECKPOINTS_FILE, unlessAbsent } from "./files.ts";
@@ -6,14 +6,24 @@ import { CHECKPOINTS_FILE, unlessAbsent } from "./files.ts";
 /** A line is under 10 KB; what is longer is damage. */
 const MAX_LINE_CHARS = 64 * 1024;
 
-/** In order; undefined: a line that is no checkpoint. A last line without an end is what a crash left, and is not there. */
+/** How long the file is now. */
+export async function checkpointBytes(directory: string): Promise<number> {
+  return (await unlessAbsent(stat(join(directory, CHECKPOINTS_FILE))))?.size ?? 0;
+}
+
+/** In order, up to `endBytes`; undefined: a line that is no checkpoint. A last line without an end is what a crash left, and is not there. */
 export async function* readCheckpoints(
   directory: string,
+  endBytes = Number.POSITIVE_INFINITY,
 ): AsyncGenerator<StoredCheckpoint | undefined, void, undefined> {
   const handle = await unlessAbsent(open(join(directory, CHECKPOINTS_FILE), "r"));
   if (handle === undefined) return;
+  if (endBytes === 0) {
+    await handle.close();
+    return;
+  }
   let rest = "";
-  for await (const chunk of handle.createReadStream({ encoding: "latin1" })) {
+  for await (const chunk of handle.createReadStream({ encoding: "latin1", end: endBytes - 1 })) {
     const lines = (rest + String(chunk)).split("\n");
     rest = lines.pop() ?? "";
     for (const line of lines) yield parseStored(line);

@@ -59,9 +59,12 @@ export const layout: Layout = {
     {
       folder: "ledger/src",
       pure: [
+        "chain-check.ts",
+        "checkpoint-check.ts",
         "checkpoint-jws.ts",
         "checkpoint.ts",
         "errors.ts",
+        "finding-list.ts",
         "finding.ts",
         "hash.ts",
         "identity.ts",
@@ -70,6 +73,7 @@ export const layout: Layout = {
         "merkle.ts",
         "proof.ts",
         "record.ts",
+        "segment-check.ts",
         "verifier.ts",
       ],
     },
@@ -146,6 +150,7 @@ export const layout: Layout = {
       pure: [
         "annotations.ts",
         "app-metrics.ts",
+        "audit-storage.ts",
         "context.ts",
         "edit.ts",
         "json-patch.ts",
