@@ -2,6 +2,7 @@
 
 import { parseDurationMs } from "@hedgerow/manifest";
 import { z } from "zod";
+import { AUDIT_SECRETS, AUDIT_VOLUME_NAME } from "./audit-storage.ts";
 import type { PodProblem } from "./problem.ts";
 import { parseQuantity } from "./quantity.ts";
 
@@ -46,15 +47,19 @@ const resourceNames = ["proxy-cpu", "proxy-memory", "proxy-cpu-limit", "proxy-me
 
 /** The full names. */
 export const settingNames: readonly string[] = [
-  "outbound-ip-ranges",
-  "exclude-outbound-ip-ranges",
-  "outbound-ports",
-  "exclude-outbound-ports",
-  "inbound-ports",
-  "exclude-inbound-ports",
-  "drain",
-  ...resourceNames,
-].map((name) => PREFIX + name);
+  AUDIT_SECRETS,
+  AUDIT_VOLUME_NAME,
+  ...[
+    "outbound-ip-ranges",
+    "exclude-outbound-ip-ranges",
+    "outbound-ports",
+    "exclude-outbound-ports",
+    "inbound-ports",
+    "exclude-inbound-ports",
+    "drain",
+    ...resourceNames,
+  ].map((name) => PREFIX + name),
+];
 
 const cidr = z.union([z.cidrv4(), z.cidrv6()]);
 

@@ -12,8 +12,18 @@ export const RUN_VOLUME = "hedgerow-run";
 export const TOKEN_VOLUME = "hedgerow-token";
 /** Empty: stands where the application's API token would be put into our containers, which have no use for it. */
 export const NO_TOKEN_VOLUME = "hedgerow-no-token";
+/** Audit ledgers, where the pod names no volume of its own for them. */
+export const AUDIT_VOLUME = "hedgerow-audit";
+/** One for each Secret that a pod names. */
+export const SECRET_VOLUMES: readonly string[] = Array.from({ length: 16 }, (_, index) => `hedgerow-secret-${index}`);
 export const OUR_CONTAINERS: readonly string[] = [INIT_CONTAINER, PROXY_CONTAINER];
-export const OUR_VOLUMES: readonly string[] = [RUN_VOLUME, TOKEN_VOLUME, NO_TOKEN_VOLUME];
+export const OUR_VOLUMES: readonly string[] = [
+  RUN_VOLUME,
+  TOKEN_VOLUME,
+  NO_TOKEN_VOLUME,
+  AUDIT_VOLUME,
+  ...SECRET_VOLUMES,
+];
 
 /** The proxy's user and group: what it sends is not captured. */
 export const PROXY_UID = 1337;

@@ -44,6 +44,7 @@ describe("injectPod", () => {
       "hedgerow-run",
       "hedgerow-token",
       "hedgerow-no-token",
+      "hedgerow-audit",
     ]);
     expect(result.spec.containers).toEqual([app()]);
     expect(result.metadata.labels).toEqual({ "hedgerow.dev/mesh": "true" });
@@ -51,7 +52,7 @@ describe("injectPod", () => {
       revision: "default",
       version: "0.1.0",
       containers: ["hedgerow-init", "hedgerow-proxy"],
-      volumes: ["hedgerow-run", "hedgerow-token", "hedgerow-no-token"],
+      volumes: ["hedgerow-run", "hedgerow-token", "hedgerow-no-token", "hedgerow-audit"],
       replaced: {},
     });
   });
@@ -90,6 +91,7 @@ describe("injectPod", () => {
       HEDGEROW_TRUST_DOMAIN: "bank.example",
       HEDGEROW_ROOT_DIGESTS: "ab".repeat(32),
       HEDGEROW_RUN: "/run/hedgerow",
+      HEDGEROW_AUDIT: "/var/lib/hedgerow/audit",
       HEDGEROW_METRICS_LISTEN: "0.0.0.0:15020",
       HEDGEROW_PROBES: "{}",
       ENVOY_BIN: "/usr/local/bin/envoy",
@@ -213,6 +215,64 @@ describe("injectPod", () => {
     expect(patched(annotated(annotations)).metadata.annotations).toMatchObject(annotations);
   });
 
+  it("gives the agent the secrets that are named, to nobody else, and a disk that goes with the pod", () => {
+    const result = patched(annotated({ "hedgerow.dev/audit-secrets": "audit-key, audit.digest,audit-key" }));
+    expect(result.spec.volumes.slice(3)).toEqual([
+      { name: "hedgerow-audit", emptyDir: { sizeLimit: "10Gi" } },
+      { name: "hedgerow-secret-0", secret: { secretName: "audit-key" } },
+      { name: "hedgerow-secret-1", secret: { secretName: "audit.digest" } },
+    ]);
+    const [init, proxy] = result.spec.initContainers;
+    expect(init.volumeMounts.map(({ name }: Any) => name)).toEqual(["hedgerow-no-token"]);
+    expect(proxy.volumeMounts.slice(3)).toEqual([
+      { name: "hedgerow-audit", mountPath: "/var/lib/hedgerow/audit" },
+      { name: "hedgerow-secret-0", mountPath: "/var/run/secrets/hedgerow-audit/audit-key", readOnly: true },
+      { name: "hedgerow-secret-1", mountPath: "/var/run/secrets/hedgerow-audit/audit.digest", readOnly: true },
+    ]);
+    expect(environment(result, 1)).toMatchObject({ HEDGEROW_SECRETS: "/var/run/secrets/hedgerow-audit" });
+  });
+
+  it("keeps ledgers on a volume of the pod's own, each pod in a directory of its name", () => {
+    const volume = { name: "ledgers", persistentVolumeClaim: { claimName: "ledgers" } };
+    const spec = { volumes: [volume], securityContext: { fsGroup: 2000 } };
+    const result = patched(annotated({ "hedgerow.dev/audit-volume": "ledgers" }, spec));
+    expect(result.spec.initContainers[1].volumeMounts.slice(3)).toEqual([
+      { name: "ledgers", mountPath: "/var/lib/hedgerow/audit", subPathExpr: "$(POD_NAME)" },
+    ]);
+    expect(result.spec.volumes.map(({ name }: Any) => name)).toEqual([
+      "ledgers",
+      "hedgerow-run",
+      "hedgerow-token",
+      "hedgerow-no-token",
+    ]);
+    expect(environment(result, 1)).toMatchObject({ HEDGEROW_AUDIT: "/var/lib/hedgerow/audit" });
+    expect(inject(annotated({ "hedgerow.dev/audit-volume": "ledgers" }, spec))).toMatchObject({ warnings: [] });
+  });
+
+  it.each<[what: string, volume: object, words: string]>([
+    ["an emptyDir", { emptyDir: {} }, "what is recorded there goes with the pod"],
+    ["without a group", { persistentVolumeClaim: { claimName: "c" } }, "without spec.securityContext.fsGroup"],
+  ])("warns of a volume for ledgers that is %s", (_, source, words) => {
+    const result = inject(
+      annotated({ "hedgerow.dev/audit-volume": "ledgers" }, { volumes: [{ name: "ledgers", ...source }] }),
+    );
+    expect(result).toMatchObject({ kind: "patch", warnings: [expect.stringContaining(words)] });
+  });
+
+  it.each<[what: string, volume: object, words: string]>([
+    ["is not there", { name: "other" }, 'must name one of the pod\'s own volumes: "ledgers" is none'],
+    ["is a configMap", { name: "ledgers", configMap: { name: "c" } }, '"ledgers" is read-only'],
+    [
+      "is claimed read-only",
+      { name: "ledgers", persistentVolumeClaim: { claimName: "c", readOnly: true } },
+      'must name a volume that can be written: "ledgers" is read-only',
+    ],
+  ])("refuses a volume for ledgers that %s", (_, volume, words) => {
+    const result = inject(annotated({ "hedgerow.dev/audit-volume": "ledgers" }, { volumes: [volume] }));
+    expect(refusal(result)).toContain('metadata.annotations["hedgerow.dev/audit-volume"] ');
+    expect(refusal(result)).toContain(words);
+  });
+
   it.each<[string, object, readonly string[]]>([
     [
       "the host's network",
@@ -294,6 +354,10 @@ describe("injectPod", () => {
     ["exclude-inbound-ports", Array.from({ length: 257 }, (_, i) => i + 1).join(), "at most 256 entries, not 257"],
     ["drain", "2d", 'must be a duration from 0s to 10m, as 10s or 800ms, not "2d"'],
     ["drain", "11m", "from 0s to 10m"],
+    ["audit-secrets", "audit_key", 'must be names of Secrets, separated by commas: "audit_key" is none'],
+    ["audit-secrets", "a,,b", '"" is none'],
+    ["audit-secrets", Array.from({ length: 17 }, (_, i) => `s${i}`).join(), "at most 16 entries, not 17"],
+    ["audit-volume", "", 'one of the pod\'s own volumes: "" is none'],
     ["proxy-cpu", "fast", 'must be an amount of cpu such as 100m or 2, not "fast"'],
     ["proxy-memory", "-1", "must be an amount of memory"],
     ["proxy-memory-limit", "64Mi", "must be at least 128Mi, not 64Mi"],
@@ -406,6 +470,17 @@ describe("injectPod, again", () => {
     expect(twice.metadata.annotations).not.toHaveProperty("prometheus.io/scheme");
   });
 
+  it("lets go of secrets and volumes that are named no longer", () => {
+    const volume = { name: "ledgers", persistentVolumeClaim: { claimName: "ledgers" } };
+    const first = annotated({ "hedgerow.dev/audit-secrets": "a,b" }, { volumes: [volume] });
+    const once = patched(first);
+    const second = { "hedgerow.dev/audit-secrets": "c", "hedgerow.dev/audit-volume": "ledgers" };
+    Object.assign(once.metadata.annotations, second);
+    const twice = patched(once);
+    expect(twice).toEqual(patched(annotated(second, { volumes: [volume] })));
+    expect(inject(twice)).toMatchObject({ kind: "patch", operations: [] });
+  });
+
   it("stays first", () => {
     const once = patched(whole);
     once.spec.initContainers.unshift({ name: "vault" });
@@ -455,6 +530,8 @@ describe("injectPod, with anything at all", () => {
     "httpHeaders",
     "hedgerow.dev/status",
     "hedgerow.dev/drain",
+    "hedgerow.dev/audit-secrets",
+    "hedgerow.dev/audit-volume",
     "securityContext",
     "resources",
     "__proto__",

@@ -1,12 +1,13 @@
 import { readSettings } from "./annotations.ts";
 import { mergeAppMetrics } from "./app-metrics.ts";
+import { readAuditStorage } from "./audit-storage.ts";
 import type { InjectionContext } from "./context.ts";
 import { diff, type PatchOperation } from "./json-patch.ts";
-import { INJECT_LABEL, MESH_LABEL, OUR_CONTAINERS, OUR_VOLUMES, STATUS_ANNOTATION } from "./names.ts";
+import { INJECT_LABEL, MESH_LABEL, OUR_CONTAINERS, STATUS_ANNOTATION } from "./names.ts";
 import { obstaclesOf } from "./obstacles.ts";
 import { type AppProbes, rewriteProbes } from "./probes.ts";
 import { type PodProblem, problemText } from "./problem.ts";
-import { type Fields, fieldsOf, isFields, listOf, mapShared, textsOf } from "./shape.ts";
+import { type Fields, fieldsOf, isFields, listOf, mapShared, textOf, textsOf } from "./shape.ts";
 import { inEnvironment, initContainer, proxyContainer, volumes } from "./sidecar.ts";
 import { keepAdditions, originalOf, type Status } from "./status.ts";
 import { warningsOf } from "./warnings.ts";
@@ -54,7 +55,8 @@ export function injectPod(pod: unknown, context: InjectionContext): Injection {
   if (wish !== undefined && wish !== "true")
     problems.push({ path: ["metadata", "labels", INJECT_LABEL], message: 'must be "true" or "false"' });
   const { settings, problems: annotationProblems } = readSettings(annotations, ["metadata", "annotations"]);
-  problems.push(...annotationProblems);
+  const audit = readAuditStorage(annotations, spec);
+  problems.push(...annotationProblems, ...audit.problems);
   const ownResources = (spec["resources"] ?? null) === null;
   if (!ownResources)
     for (const name of settings.resourceAnnotations)
@@ -70,12 +72,14 @@ export function injectPod(pod: unknown, context: InjectionContext): Injection {
   if (problems.length > 0) return refuse(problems);
 
   const metrics = mergeAppMetrics(annotations, listOf(spec["containers"]));
-  const injected = { context, settings, probes: rewritten.probes, appMetricsUrl: metrics.url, ownResources };
+  const probes = rewritten.probes;
+  const injected = { context, settings, audit: audit.storage, probes, appMetricsUrl: metrics.url, ownResources };
+  const ourVolumes = volumes(audit.storage);
   const status: Status = {
     revision: context.revision,
     version: context.version,
     containers: OUR_CONTAINERS,
-    volumes: OUR_VOLUMES,
+    volumes: ourVolumes.flatMap(({ name }) => textOf(name) ?? []),
     replaced: Object.fromEntries(Object.keys(metrics.annotations).map((name) => [name, annotations[name] ?? null])),
   };
   const before = fieldsOf(metadata["annotations"]);
@@ -94,10 +98,11 @@ export function injectPod(pod: unknown, context: InjectionContext): Injection {
         ...kept([initContainer(injected), proxyContainer(injected)], original.ours.containers),
         ...listOf(rewritten.spec["initContainers"]),
       ],
-      volumes: [...listOf(rewritten.spec["volumes"]), ...kept(volumes(), original.ours.volumes)],
+      volumes: [...listOf(rewritten.spec["volumes"]), ...kept(ourVolumes, original.ours.volumes)],
     },
   };
   const warnings = warningsOf({ spec, annotations, settings, unresolved: rewritten.unresolved });
+  warnings.push(...audit.warnings);
   if (metrics.warning !== undefined) warnings.push(metrics.warning);
   return { kind: "patch", pod: patched, operations: diff(pod, patched), warnings };
 }

@@ -1,6 +1,7 @@
 // What is put into a pod: capture at its start, the proxy beside it, and what the proxy needs.
 import { TOKEN_AUDIENCE } from "../ca/token.ts";
 import type { PodSettings } from "./annotations.ts";
+import { type AuditStorage, auditEnvironment, auditMounts, auditVolumes } from "./audit-storage.ts";
 import type { InjectionContext } from "./context.ts";
 import {
   AGENT_PORT,
@@ -27,6 +28,7 @@ const NO_TOKEN: Fields = { name: NO_TOKEN_VOLUME, mountPath: API_TOKEN_DIRECTORY
 export interface Injected {
   readonly context: InjectionContext;
   readonly settings: PodSettings;
+  readonly audit: AuditStorage;
   readonly probes: AppProbes;
   readonly appMetricsUrl: string | undefined;
   /** False where the pod as a whole has resources: containers then share them. */
@@ -85,17 +87,18 @@ export function proxyContainer(injected: Injected): Fields {
       { name: RUN_VOLUME, mountPath: RUN_DIRECTORY },
       { name: TOKEN_VOLUME, mountPath: TOKEN_DIRECTORY, readOnly: true },
       NO_TOKEN,
+      ...auditMounts(injected.audit),
     ],
   };
 }
 
-/** In the order of OUR_VOLUMES. */
-export function volumes(): readonly Fields[] {
+export function volumes(audit: AuditStorage): readonly Fields[] {
   const token = { audience: TOKEN_AUDIENCE, expirationSeconds: TOKEN_SECONDS, path: "token" };
   return [
     { name: RUN_VOLUME, emptyDir: { medium: "Memory", sizeLimit: RUN_BYTES } },
     { name: TOKEN_VOLUME, projected: { sources: [{ serviceAccountToken: token }] } },
     { name: NO_TOKEN_VOLUME, emptyDir: { medium: "Memory", sizeLimit: "1Mi" } },
+    ...auditVolumes(audit),
   ];
 }
 
@@ -104,7 +107,7 @@ export function inEnvironment(value: unknown): string {
   return JSON.stringify(value).replaceAll("$", "\\u0024");
 }
 
-function proxyEnvironment({ context, probes, appMetricsUrl }: Injected): readonly Fields[] {
+function proxyEnvironment({ context, audit, probes, appMetricsUrl }: Injected): readonly Fields[] {
   const field = (name: string, fieldPath: string) => ({
     name,
     valueFrom: { fieldRef: { apiVersion: "v1", fieldPath } },
@@ -122,6 +125,7 @@ function proxyEnvironment({ context, probes, appMetricsUrl }: Injected): readonl
     text("HEDGEROW_TRUST_DOMAIN", context.trustDomain),
     text("HEDGEROW_ROOT_DIGESTS", context.rootDigests.join(",")),
     text("HEDGEROW_RUN", RUN_DIRECTORY),
+    ...auditEnvironment(audit),
     text("HEDGEROW_METRICS_LISTEN", `0.0.0.0:${AGENT_PORT}`),
     text("HEDGEROW_PROBES", inEnvironment(probes)),
     ...(appMetricsUrl === undefined ? [] : [text("HEDGEROW_APP_METRICS", appMetricsUrl.replaceAll("$", "%24"))]),

@@ -1,4 +1,5 @@
 // The injector's own work in a pod, recognised by its annotation: so that injecting twice is injecting once.
+import { isAuditMount } from "./audit-storage.ts";
 import { MESH_LABEL, OUR_CONTAINERS, OUR_VOLUMES, PROXY_CONTAINER, STATUS_ANNOTATION } from "./names.ts";
 import { restoreProbes } from "./probes.ts";
 import { type Fields, fieldsOf, isFields, listOf, mapShared, without } from "./shape.ts";
@@ -70,7 +71,7 @@ function keepEntries(present: readonly unknown[], wanted: readonly unknown[]): r
     const want = missing.get(key);
     missing.delete(key);
     if (want !== undefined) return [keepAdditions(entry, want)];
-    return key?.startsWith("HEDGEROW_") ? [] : [entry];
+    return key !== undefined && (key.startsWith("HEDGEROW_") || isAuditMount(key)) ? [] : [entry];
   });
   const all = [...kept, ...missing.values()];
   return all.length === present.length && all.every((entry, index) => entry === present[index]) ? present : all;
