@@ -59,7 +59,9 @@ function bytesOf({ data }: TensorView, datatype: Datatype, count: number): Uint8
 function isSame(one: Uint8Array, other: Uint8Array, datatype: Datatype, kind: TensorView["data"]["kind"]): boolean {
   if (kind === "bytes") return Buffer.from(one).equals(other);
   const [left, right] = [one, other].map((bytes) => Array.from<number | bigint>(typedElements(datatype, bytes)));
-  return left?.length === right?.length && left?.every((value, index) => Object.is(value, right?.[index])) === true;
+  // JavaScript writes a negative zero into JSON as 0.
+  const equal = (value: number | bigint, index: number) => value === right?.[index] || Object.is(value, right?.[index]);
+  return left?.length === right?.length && left?.every(equal) === true;
 }
 
 const newest = (models: readonly ServedModel[], name: string) =>

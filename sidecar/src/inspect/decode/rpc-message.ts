@@ -23,8 +23,6 @@ export function readRpcMessage(bytes: Uint8Array, json: boolean): MessageResult 
   }
   if (!parsed.ok) return parsed;
   const { modelName: model, modelVersion, id } = parsed.request;
-  if (!model.isWellFormed() || !modelVersion.isWellFormed() || !id.isWellFormed())
-    return refuse("malformed", "a name, version or id that is no text");
   const tensors = readTensors(parsed.request);
   if (!tensors.ok) return refuse("malformed", tensors.problem);
   const version = modelVersion === "" ? undefined : modelVersion;
