@@ -1,6 +1,13 @@
 // The part of Envoy 1.40 that matters to ADS, without sockets: what it subscribes to, what it applies of a response that
-// it refuses, and that it holds back the CDS ACK while a cluster is warming.
-import { CLUSTER_TYPE_URL, ENDPOINT_TYPE_URL, LISTENER_TYPE_URL, ROUTE_TYPE_URL } from "@hedgerow/proto";
+// it refuses, and that it holds back the CDS ACK while a cluster is warming. With the agent, which asks on the same stream for what
+// it inspects.
+import {
+  CLUSTER_TYPE_URL,
+  ENDPOINT_TYPE_URL,
+  INSPECTION_CONFIG_TYPE_URL,
+  LISTENER_TYPE_URL,
+  ROUTE_TYPE_URL,
+} from "@hedgerow/proto";
 import { referencesOf } from "../src/ads/references.ts";
 import type { AdsRequest } from "../src/ads/request.ts";
 import type { SessionEffect } from "../src/ads/session.ts";
@@ -21,6 +28,8 @@ export class SimulatedEnvoy {
   readonly endpoints = new SimulatedType();
   readonly listeners = new SimulatedType();
   readonly routes = new SimulatedType();
+  /** The agent's. */
+  readonly inspections = new SimulatedType();
   /** Clusters that have been warm once: requests may go there. */
   readonly active = new Set<string>();
   readonly #warming = new Set<string>();
@@ -28,8 +37,9 @@ export class SimulatedEnvoy {
   #outbox: AdsRequest[] = [];
 
   readonly #isBad: (resource: Resource) => boolean;
-  constructor(isBad: (resource: Resource) => boolean) {
+  constructor(nodeId: string, isBad: (resource: Resource) => boolean) {
     this.#isBad = isBad;
+    this.inspections.subscribed.add(nodeId);
   }
 
   /** The first requests on a new stream. */
@@ -38,7 +48,13 @@ export class SimulatedEnvoy {
     this.#outbox = [];
     // What waits for an assignment that the lost stream owed gets the one that the agent's relay has kept.
     for (const name of this.#warming) this.#warm(name);
-    for (const typeUrl of [CLUSTER_TYPE_URL, ENDPOINT_TYPE_URL, LISTENER_TYPE_URL, ROUTE_TYPE_URL]) {
+    for (const typeUrl of [
+      CLUSTER_TYPE_URL,
+      ENDPOINT_TYPE_URL,
+      LISTENER_TYPE_URL,
+      ROUTE_TYPE_URL,
+      INSPECTION_CONFIG_TYPE_URL,
+    ]) {
       const type = this.#type(typeUrl);
       const named = type === this.endpoints || type === this.routes;
       if (named && type.subscribed.size === 0) continue;
@@ -54,7 +70,7 @@ export class SimulatedEnvoy {
 
   /** Whether what it runs is what it says it holds: not so between a partly applied response and its retry. */
   isCoherent(): boolean {
-    return [this.clusters, this.endpoints, this.listeners, this.routes].every(
+    return [this.clusters, this.endpoints, this.listeners, this.routes, this.inspections].every(
       ({ running, versions }) =>
         running.size === versions.size && [...running].every(([name, { version }]) => versions.get(name) === version),
     );
@@ -91,6 +107,7 @@ export class SimulatedEnvoy {
       if (!isNamed && !type.subscribed.has(resource.name)) continue;
       if (this.#isBad(resource)) {
         errors.push(isNamed ? `${resource.name}: bad` : "bad");
+        if (type === this.inspections) break;
         if (!isNamed) {
           // Envoy tells every watch of a refusal, and each gives up its wait (eds.cc, onConfigUpdateFailed).
           for (const name of this.#warming) this.#warm(name);
@@ -152,6 +169,8 @@ export class SimulatedEnvoy {
         return this.endpoints;
       case LISTENER_TYPE_URL:
         return this.listeners;
+      case INSPECTION_CONFIG_TYPE_URL:
+        return this.inspections;
       default:
         return this.routes;
     }

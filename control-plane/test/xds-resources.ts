@@ -4,8 +4,10 @@ import { create, type DescMessage, type MessageInitShape, toBinary } from "@bufb
 import { anyPack } from "@bufbuild/protobuf/wkt";
 import {
   type AdsTypeUrl,
+  AUDIT_METADATA,
   CLUSTER_TYPE_URL,
   ENDPOINT_TYPE_URL,
+  INSPECTION_CONFIG_TYPE_URL,
   LISTENER_TYPE_URL,
   ROUTE_TYPE_URL,
 } from "@hedgerow/proto";
@@ -17,6 +19,7 @@ import { RouteConfigurationSchema } from "@hedgerow/proto/envoy/config/route/v3/
 import { RouterSchema } from "@hedgerow/proto/envoy/extensions/filters/http/router/v3/router";
 import { HttpConnectionManagerSchema } from "@hedgerow/proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager";
 import { ResourceSchema } from "@hedgerow/proto/envoy/service/discovery/v3/discovery";
+import { InspectionConfigSchema } from "@hedgerow/proto/hedgerow/agent/v1/inspection";
 import type { Origin, ProxySnapshot, Resource } from "../src/snapshot/snapshot.ts";
 
 const ads = create(ConfigSourceSchema, {
@@ -69,8 +72,18 @@ export function assignment(name: string, port: number, version?: string, address
   return resource(ENDPOINT_TYPE_URL, name, ClusterLoadAssignmentSchema, init, version);
 }
 
-/** Every path to clusters by weight. */
-export function routes(name: string, weights: Readonly<Record<string, number>>, version?: string): Resource {
+/** What the agent of a node inspects; the region tells contents apart. */
+export function inspection(nodeId: string, region: string, version?: string): Resource {
+  return resource(INSPECTION_CONFIG_TYPE_URL, nodeId, InspectionConfigSchema, { region }, version);
+}
+
+/** Every path to clusters by weight. A recorded one, called inbound/NODE-ID/PORT, needs the inspection of its node. */
+export function routes(
+  name: string,
+  weights: Readonly<Record<string, number>>,
+  version?: string,
+  isRecorded = false,
+): Resource {
   const clusters = Object.entries(weights).map(([to, weight]) => ({ name: to, weight }));
   const init = {
     name,
@@ -81,6 +94,7 @@ export function routes(name: string, weights: Readonly<Record<string, number>>, 
         routes: [
           {
             match: { pathSpecifier: { case: "prefix" as const, value: "/" } },
+            ...(isRecorded ? { metadata: { filterMetadata: { [AUDIT_METADATA]: { policy: "n/p" } } } } : {}),
             action: {
               case: "route" as const,
               value: { clusterSpecifier: { case: "weightedClusters" as const, value: { clusters } } },

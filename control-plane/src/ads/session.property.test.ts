@@ -1,10 +1,10 @@
 // Any sequence of snapshots, ACKs, NACKs and reconnects, against a simulated Envoy on a link that delays.
 
-import { ENDPOINT_TYPE_URL, ROUTE_TYPE_URL } from "@hedgerow/proto";
+import { ENDPOINT_TYPE_URL, INSPECTION_CONFIG_TYPE_URL, ROUTE_TYPE_URL } from "@hedgerow/proto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Response, SimulatedEnvoy } from "../../test/simulated-envoy.ts";
-import { assignment, cluster, listener, proxySnapshot, routes } from "../../test/xds-resources.ts";
+import { assignment, cluster, inspection, listener, proxySnapshot, routes } from "../../test/xds-resources.ts";
 import { layered } from "../snapshot/layers.ts";
 import type { ProxySnapshot, Resource } from "../snapshot/snapshot.ts";
 import { referencesOf } from "./references.ts";
@@ -12,6 +12,7 @@ import type { AdsRequest } from "./request.ts";
 import { Session, type SessionEffect } from "./session.ts";
 
 const NOTHING: ProxySnapshot = { nodeId: "n/a", resources: new Map() };
+const ROUTES = ["inbound/n/a/1", "inbound/n/a/2"] as const;
 const NAMES = ["a", "b", "c"] as const;
 const BAD = 3;
 
@@ -22,10 +23,11 @@ const mesh = fc.record({
     noNullPrototype: true,
   }),
   routes: fc.dictionary(
-    fc.constantFrom("r", "s"),
-    fc.record({ content, to: fc.subarray([...NAMES]), listener: content }),
+    fc.constantFrom(...ROUTES),
+    fc.record({ content, to: fc.subarray([...NAMES]), listener: content, isRecorded: fc.boolean() }),
     { noNullPrototype: true },
   ),
+  inspection: fc.option(content),
 });
 type Mesh = typeof mesh extends fc.Arbitrary<infer T> ? T : never;
 
@@ -38,17 +40,20 @@ function once(key: string, make: (version: string) => Resource): Resource {
 
 const isBad = ({ version }: Resource) => version.endsWith(`=${BAD}`);
 
-function snapshotOf({ clusters, routes: routeTable }: Mesh): ProxySnapshot {
+function snapshotOf({ clusters, routes: routeTable, inspection: inspected }: Mesh): ProxySnapshot {
   const resources: Resource[] = [];
   for (const [name, { content: number, endpoints }] of Object.entries(clusters)) {
     resources.push(once(`cluster ${name}=${number}`, (version) => cluster(name, number, version)));
     if (endpoints === null) continue;
     resources.push(once(`assignment ${name}=${endpoints}`, (version) => assignment(name, endpoints, version)));
   }
-  for (const [name, { content: number, to, listener: listenerContent }] of Object.entries(routeTable)) {
+  if (inspected !== null)
+    resources.push(once(`inspection=${inspected}`, (version) => inspection("n/a", String(inspected), version)));
+  for (const [name, { content: number, to, listener: listenerContent, isRecorded }] of Object.entries(routeTable)) {
     const weights = Object.fromEntries(to.filter((each) => Object.hasOwn(clusters, each)).map((each) => [each, 1]));
-    const key = `routes ${name} ${Object.keys(weights).join()}=${number}`;
-    resources.push(once(key, (version) => routes(name, weights, version)));
+    const recorded = isRecorded && inspected !== null;
+    const key = `routes ${name} ${recorded ? "recorded" : ""} ${Object.keys(weights).join()}=${number}`;
+    resources.push(once(key, (version) => routes(name, weights, version, recorded)));
     resources.push(once(`listener ${name}=${listenerContent}`, (version) => listener(`on-${name}`, 1, name, version)));
   }
   return inLayers(proxySnapshot("n/a", resources));
@@ -94,7 +99,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 );
 
 class World {
-  readonly envoy = new SimulatedEnvoy(isBad);
+  readonly envoy = new SimulatedEnvoy("n/a", isBad);
   session = new Session();
   snapshot: ProxySnapshot | undefined;
   toEnvoy: Response[] = [];
@@ -155,6 +160,9 @@ class World {
       for (const name of referencesOf(route).clusters) {
         if (!this.envoy.active.has(name)) throw new Error(`${route.version} names ${name}, which is not active`);
       }
+      for (const name of referencesOf(route).inspections) {
+        if (!this.envoy.inspections.running.has(name)) throw new Error(`${route.version} is recorded by nobody`);
+      }
     }
   }
 
@@ -171,10 +179,21 @@ class World {
     }
   }
 
+  /** A recorded route goes to a client whose agent has acknowledged what it inspects now. */
+  #checkInspected({ resources }: Response): void {
+    const acknowledged = this.session.typeStates().get(INSPECTION_CONFIG_TYPE_URL)?.acknowledged;
+    const wanted = this.snapshot?.resources.get(INSPECTION_CONFIG_TYPE_URL);
+    for (const { version, ...route } of resources)
+      for (const name of referencesOf({ version, ...route }).inspections)
+        if (acknowledged?.get(name) !== wanted?.get(name)?.version || !acknowledged?.has(name))
+          throw new Error(`${version} was sent before the inspection that it needs`);
+  }
+
   #take(effects: readonly SessionEffect[]): void {
     this.#checkBehind();
     for (const effect of effects) {
       if (effect.kind !== "send") continue;
+      this.#checkInspected(effect);
       this.toEnvoy.push(effect);
       this.writes += 1;
       this.sent += 1;
@@ -188,8 +207,13 @@ class World {
 function newest(snapshot: ProxySnapshot): ReadonlyMap<string, string> {
   const all = [...snapshot.resources.values()].flatMap((ofType) => [...ofType.values()]);
   const bad = new Set(all.filter(isBad).map(({ version }) => version.split("=")[0]));
-  const needsBad = (resource: Resource) =>
-    [...referencesOf(resource).clusters].some((name) => bad.has(`cluster ${name}`) || bad.has(`assignment ${name}`));
+  const needsBad = (resource: Resource) => {
+    const { clusters, inspections } = referencesOf(resource);
+    return (
+      [...clusters].some((name) => bad.has(`cluster ${name}`) || bad.has(`assignment ${name}`)) ||
+      (inspections.size > 0 && bad.has("inspection"))
+    );
+  };
   return new Map(
     all
       .filter((each) => !isBad(each) && !needsBad(each))
@@ -199,7 +223,7 @@ function newest(snapshot: ProxySnapshot): ReadonlyMap<string, string> {
 
 /** The same of what it does run; assignments and routes that nothing asks for left out. */
 function running({ envoy }: World): ReadonlyMap<string, string> {
-  const types = [envoy.clusters, envoy.endpoints, envoy.listeners, envoy.routes];
+  const types = [envoy.clusters, envoy.endpoints, envoy.listeners, envoy.routes, envoy.inspections];
   const all = types.flatMap((type) => [...type.running.values()]);
   return new Map(all.map(({ typeUrl, name, version }) => [`${typeUrl} ${name}`, version]));
 }
@@ -208,7 +232,7 @@ function running({ envoy }: World): ReadonlyMap<string, string> {
 function unasked({ envoy }: World): ReadonlySet<string> {
   return new Set([
     ...NAMES.filter((name) => !envoy.endpoints.subscribed.has(name)).map((name) => `${ENDPOINT_TYPE_URL} ${name}`),
-    ...["r", "s"].filter((name) => !envoy.routes.subscribed.has(name)).map((name) => `${ROUTE_TYPE_URL} ${name}`),
+    ...ROUTES.filter((name) => !envoy.routes.subscribed.has(name)).map((name) => `${ROUTE_TYPE_URL} ${name}`),
   ]);
 }
 

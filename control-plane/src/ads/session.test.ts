@@ -1,12 +1,13 @@
 import {
   CLUSTER_TYPE_URL,
   ENDPOINT_TYPE_URL,
+  INSPECTION_CONFIG_TYPE_URL,
   LISTENER_TYPE_URL,
   ROUTE_TYPE_URL,
   WORKLOAD_CONFIG_TYPE_URL,
 } from "@hedgerow/proto";
 import { describe, expect, test } from "vitest";
-import { assignment, cluster, listener, proxySnapshot, routes } from "../../test/xds-resources.ts";
+import { assignment, cluster, inspection, listener, proxySnapshot, routes } from "../../test/xds-resources.ts";
 import { layered } from "../snapshot/layers.ts";
 import type { ProxySnapshot, Resource } from "../snapshot/snapshot.ts";
 import type { AdsRequest } from "./request.ts";
@@ -17,6 +18,7 @@ const LONG = {
   endpoint: ENDPOINT_TYPE_URL,
   listener: LISTENER_TYPE_URL,
   route: ROUTE_TYPE_URL,
+  inspection: INSPECTION_CONFIG_TYPE_URL,
 };
 type Short = keyof typeof LONG;
 
@@ -426,6 +428,72 @@ describe("order", () => {
     };
     const [sent] = client.session.handle({ kind: "request", request, nowMs: 0 });
     expect(sent).toMatchObject({ kind: "send", resources: [{ name: "a" }] });
+  });
+});
+
+describe("a recorded route", () => {
+  const name = "inbound/n/a/80";
+  const [one, two] = ["one", "two"].map((region) => inspection("n/a", region));
+  const plain = routes(name, { bootstrap: 1 });
+  const recorded = routes(name, { bootstrap: 1 }, undefined, true);
+  const other = routes(name, { other: 1 }, undefined, true);
+  if (one === undefined || two === undefined) throw new Error("no inspections");
+
+  const connected = (...resources: readonly Resource[]) => {
+    const client = new Client();
+    client.publish(...resources);
+    client.ask("route", { subscribe: [name] });
+    client.ack("route");
+    client.ask("inspection", { subscribe: ["n/a"] });
+    client.ack("inspection");
+    return client;
+  };
+
+  test("waits until the agent has acknowledged what it inspects, and again when that changes", () => {
+    const client = connected(plain);
+    expect(client.publish(one, recorded)).toEqual(["inspection [n/a]"]);
+    expect(client.ack("inspection")).toEqual([`route [${name}]`]);
+    client.ack("route");
+    expect(client.publish(two, other)).toEqual(["inspection [n/a]"]);
+    expect(client.ack("inspection")).toEqual([`route [${name}]`]);
+  });
+
+  test("is not sent to a client whose agent never asks", () => {
+    const client = new Client();
+    client.publish(one, recorded);
+    expect(client.ask("route", { subscribe: [name] })).toEqual([]);
+    expect(client.ask("inspection", { subscribe: ["n/a"] })).toEqual(["inspection [n/a]"]);
+    expect(client.ack("inspection")).toEqual([`route [${name}]`]);
+  });
+
+  test("stays as it is while the agent refuses, and comes once that is mended", () => {
+    const client = connected(plain);
+    client.publish(one, recorded);
+    expect(client.nack("inspection", "ledgers: no such secret")).toEqual([]);
+    expect(client.session.typeStates().get(INSPECTION_CONFIG_TYPE_URL)?.rejected?.messages.get("n/a")).toMatch(
+      /secret/,
+    );
+    expect(client.publish(two, recorded)).toEqual(["inspection [n/a]"]);
+    expect(client.ack("inspection")).toEqual([`route [${name}]`]);
+  });
+
+  test("does not wait after a reconnect for what the agent holds", () => {
+    const client = new Client();
+    client.publish(one, other);
+    client.ask("inspection", { subscribe: ["n/a"], initialVersions: versions(one) });
+    const again = { subscribe: [name], initialVersions: versions(recorded) };
+    expect(client.ask("route", again)).toContain(`route [${name}]`);
+  });
+
+  test("is gone before what it needs", () => {
+    const client = new Client();
+    client.publish(one, recorded);
+    client.ask("inspection", { subscribe: ["n/a"] });
+    client.ack("inspection");
+    client.ask("route", { subscribe: [name] });
+    client.ack("route");
+    expect(client.publish(plain)).toEqual([`route [${name}]`]);
+    expect(client.ack("route")).toEqual(["inspection [] -[n/a]"]);
   });
 });
 

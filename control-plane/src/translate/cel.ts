@@ -9,7 +9,7 @@ export function celFilter(expression: string): AccessLogFilter {
     filterSpecifier: {
       case: "extensionFilter",
       value: {
-        name: "envoy.access_loggers.extension_filters.cel",
+        name: "cel",
         configType: {
           case: "typedConfig",
           value: anyPack(ExpressionFilterSchema, create(ExpressionFilterSchema, { expression })),

@@ -2,7 +2,7 @@
 //
 // The agent's denials are its own work. The same of what Envoy refuses, under the request's id; where only the way to the
 // application failed, Envoy's words about it stay.
-import type { MessageInitShape } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { base64Encode } from "@bufbuild/protobuf/wire";
 import { DECISION_HEADER, DENIAL_STATUSES, INSPECT_METADATA, STATUS_HEADER, UNSERVED_HEADER } from "@hedgerow/proto";
 import {
@@ -10,9 +10,10 @@ import {
   type HeaderValueOptionSchema,
 } from "@hedgerow/proto/envoy/config/core/v3/base";
 import type { SubstitutionFormatStringSchema } from "@hedgerow/proto/envoy/config/core/v3/substitution_format_string";
-import type {
+import {
+  type LocalReplyConfig,
   LocalReplyConfigSchema,
-  ResponseMapperSchema,
+  type ResponseMapperSchema,
 } from "@hedgerow/proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager";
 import { celFilter } from "./cel.ts";
 
@@ -29,25 +30,20 @@ const REFUSED = `refused: ${ID}`;
 const UUID_CHARS = 36;
 const IS_UUID = `request.headers['x-request-id'].size() == ${UUID_CHARS}`;
 
-/** Status of gRPC and code of Connect for what HTTP calls it (gRPC statuscodes.md, Connect protocol "Error Codes"). */
-const CODES: Readonly<Record<number, { readonly grpc: number; readonly connect: string }>> = {
-  400: { grpc: 3, connect: "invalid_argument" },
-  403: { grpc: 7, connect: "permission_denied" },
-  404: { grpc: 12, connect: "unimplemented" },
-  408: { grpc: 4, connect: "deadline_exceeded" },
-  413: { grpc: 8, connect: "resource_exhausted" },
-  415: { grpc: 12, connect: "unimplemented" },
-  429: { grpc: 8, connect: "resource_exhausted" },
-  431: { grpc: 8, connect: "resource_exhausted" },
-  501: { grpc: 12, connect: "unimplemented" },
-  503: { grpc: 14, connect: "unavailable" },
-  504: { grpc: 4, connect: "deadline_exceeded" },
-};
-const OTHER_CODE = { grpc: 2, connect: "unknown" };
+/** What gRPC and Connect call the HTTP statuses that Envoy answers with (gRPC statuscodes.md; Connect protocol, "Error Codes"). */
+const CODES = [
+  { http: [403], grpc: 7, connect: "permission_denied" },
+  { http: [413, 431], grpc: 8, connect: "resource_exhausted" },
+  { http: [503], grpc: 14, connect: "unavailable" },
+  { http: [400], grpc: 3, connect: "invalid_argument" },
+  { http: [404], grpc: 12, connect: "unimplemented" },
+  { http: [408, 504], grpc: 4, connect: "deadline_exceeded" },
+] as const;
+const OTHER_CODE = { grpc: 2, connect: "unknown" } as const;
 
-/** A CEL expression that is `of` the answer's code. NOTE: in a body it sees the status that a mapper sets, in a header not. */
-function byStatus(of: (code: typeof OTHER_CODE) => string): string {
-  const cases = Object.entries(CODES).map(([status, code]) => `response.code == ${status} ? '${of(code)}' : `);
+/** In CEL. NOTE: in a body it sees the status that a mapper sets, in a header the one before. */
+function byStatus(of: (code: (typeof CODES)[number] | typeof OTHER_CODE) => string): string {
+  const cases = CODES.map((code) => `response.code in [${code.http}] ? '${of(code)}' : `);
   return `%CEL(${cases.join("")}'${of(OTHER_CODE)}')%`;
 }
 
@@ -90,12 +86,12 @@ const PADDED_GRPC_STATUS = {
   format: "%CEL(response.headers['grpc-status'].size() == 1 ? ' ' : '')%%RESP(GRPC-STATUS)%",
   chars: 2,
 };
-const WEB_TEXT_STATUS = `%CEL(${[...new Set(Object.values(CODES).map(({ grpc }) => grpc))]
-  .map((grpc) => `response.headers['grpc-status'] == '${grpc}' ? '${base64Frame(`grpc-status:${grpc}\r\n`)}' : `)
-  .join("")}'${base64Frame(`grpc-status:${OTHER_CODE.grpc}\r\n`)}')%`;
+const WEB_TEXT_STATUS = `%CEL(${CODES.map(
+  ({ grpc }) => `response.headers['grpc-status'] == '${grpc}' ? '${base64Frame(`grpc-status:${grpc}\r\n`)}' : `,
+).join("")}'${base64Frame(`grpc-status:${OTHER_CODE.grpc}\r\n`)}')%`;
 
-/** Of inbound connection managers. The first mapper whose filter holds is the only one. */
-export const LOCAL_REPLIES: MessageInitShape<typeof LocalReplyConfigSchema> = {
+/** Of inbound connection managers; made once, being the same for all. The first mapper whose filter holds is the only one. */
+export const LOCAL_REPLIES: LocalReplyConfig = create(LocalReplyConfigSchema, {
   mappers: [
     // The agent's denials, whose words are right as they are.
     ...DENIAL_STATUSES.map((statusCode) =>
@@ -114,14 +110,15 @@ export const LOCAL_REPLIES: MessageInitShape<typeof LocalReplyConfigSchema> = {
 
     when(GRPC, { headersToAdd: [GRPC_STATUS, DECISION, UNSERVED], bodyFormatOverride: text(REFUSED) }),
     ...webMappers(undefined, [GRPC_STATUS, header("grpc-message", REFUSED), DECISION, UNSERVED]),
-    ...[400, 403, 404, 503].map(streamMapper),
+    // Elsewhere a stream has no more than any: its clients read the HTTP status.
+    ...CODES.filter(({ grpc }) => grpc === 7 || grpc === 14).map(streamMapper),
     when(CONNECT, {
       headersToAdd: [DECISION, UNSERVED],
       bodyFormatOverride: json({ code: CONNECT_CODE, message: REFUSED }),
     }),
     when(ANY, { headersToAdd: [DECISION, UNSERVED], bodyFormatOverride: json({ error: REFUSED }) }),
   ],
-};
+});
 
 /**
  * gRPC-Web: status 200, and the status that counts in trailers, which are a frame of the body. In headers too: so are `message`s that
@@ -152,14 +149,13 @@ function webMappers(condition: Condition | undefined, headersToAdd: readonly Hea
 }
 
 /** A Connect stream: status 200, and the error in the frame that ends it. */
-function streamMapper(status: number): Mapper {
-  const { connect } = CODES[status] ?? OTHER_CODE;
+function streamMapper({ http, connect }: (typeof CODES)[number]): Mapper {
   const error = [
     literal(`{"error":{"code":"${connect}","message":"refused: `),
     { format: ID, chars: UUID_CHARS },
     literal('"}}'),
   ];
-  return when(both(CONNECT_STREAM, IS_UUID, `response.code == ${status}`), {
+  return when(both(CONNECT_STREAM, IS_UUID, `response.code in [${http}]`), {
     statusCode: 200,
     // The client refuses frames of another type than it sent.
     headersToAdd: [DECISION, UNSERVED, header("content-type", "%REQ(CONTENT-TYPE)%")],

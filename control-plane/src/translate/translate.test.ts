@@ -1,4 +1,4 @@
-import { ADS_TYPE_URLS, LISTENER_TYPE_URL, ROUTE_TYPE_URL } from "@hedgerow/proto";
+import { ADS_TYPE_URLS, INSPECTION_CONFIG_TYPE_URL, LISTENER_TYPE_URL, ROUTE_TYPE_URL } from "@hedgerow/proto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { mesh, objectOf } from "../../test/arbitrary-mesh.ts";
@@ -109,6 +109,38 @@ test("a policy that comes, changes and goes touches the route of its server only
     [...a].filter(([name, version]) => b.get(name) !== version).map(([name]) => name);
   const route = [`models/server ${ROUTE_TYPE_URL} inbound/models/server/8443`];
   expect([changed(none, closed), changed(closed, open), changed(open, none)]).toEqual([route, route, route]);
+});
+
+test("an audit that comes, changes and goes touches the routes of its server and its agent only", () => {
+  const audit = (spec: string) => `---
+apiVersion: hedgerow.dev/v1alpha1
+kind: AuditPolicy
+metadata: {name: digits, namespace: models}
+spec: {targetRefs: [{kind: Service, name: digits}], ${spec}}
+`;
+  const traffic = (bytes: string) => `---
+apiVersion: hedgerow.dev/v1alpha1
+kind: TrafficPolicy
+metadata: {name: digits, namespace: models}
+spec: {targetRefs: [{kind: Service, name: digits}], maxRequestBytes: ${bytes}}
+`;
+  const texts = ["", audit("failMode: closed"), audit("failMode: open"), audit("failMode: open") + traffic("1Mi"), ""];
+  const versions = texts.map((text) => versionsOf(build(parse(digits + text)).snapshot));
+  const changed = versions.slice(1).map((after, index) => {
+    const before = versions[index] ?? new Map<string, string>();
+    return [...new Set([...before.keys(), ...after.keys()])].filter((name) => before.get(name) !== after.get(name));
+  });
+  const route = `models/server ${ROUTE_TYPE_URL} inbound/models/server/8443`;
+  const agent = `models/server ${INSPECTION_CONFIG_TYPE_URL} models/server`;
+  const callers = ["another", "caller"].map((name) => `models/${name} ${ROUTE_TYPE_URL} outbound/models/digits/80`);
+  expect(changed.map((names) => names.toSorted())).toEqual(
+    [
+      [route, agent],
+      [route, agent],
+      [route, agent, ...callers],
+      [route, agent, ...callers],
+    ].map((names) => names.toSorted()),
+  );
 });
 
 test("callers of one service share its resources and their bytes", () => {
