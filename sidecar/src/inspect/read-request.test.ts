@@ -2,6 +2,7 @@ import { gzipSync } from "node:zlib";
 import { create, type MessageInitShape, toBinary, toJsonString } from "@bufbuild/protobuf";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { ModelInferRequestSchema } from "@hedgerow/proto/inference/grpc_predict_v2";
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { ReadResult } from "./decode/read-result.ts";
 import { readRequest } from "./read-request.ts";
@@ -413,4 +414,44 @@ test("BYTES are read, raw and typed", async () => {
   expect(rawInput).toMatchObject({ inputs: [{ datatype: "BYTES", shape: [2], data: { bytes: rawStrings } }] });
   const typedInput = await read({ inputs: [{ ...input, contents: { bytesContents: strings } }] });
   expect(typedInput).toMatchObject({ inputs: [{ data: { kind: "values", values: strings } }] });
+});
+
+test("nothing makes it throw, and nothing that is read has more than the limit", async () => {
+  const rest = JSON.stringify({ inputs: [{ name: "x", datatype: "FP32", shape: [1, 2], data: [[1, 2]] }] });
+  const bodies = [
+    frame(message),
+    frame(gzipSync(message), 1),
+    message,
+    json,
+    Buffer.from(rest),
+    base64(frame(message)),
+    pixels,
+  ];
+  const types = ["grpc", "grpc+json", "grpc-web", "grpc-web-text", "proto", "json", "octet-stream", "x"];
+  const request = fc.record({
+    method: fc.constantFrom("POST", "POST", "GET", "PUT"),
+    path: fc.constantFrom(INFER, INFER, "/v2/models/m/infer", `${INFER}?encoding=json&message=%7B%7D`, "/v2", "", "*"),
+    type: fc.constantFrom(...types),
+    encoding: fc.constantFrom("", "gzip", "deflate", "br", "identity", "x"),
+    headerLength: fc.constantFrom("", "", "80", "x"),
+    body: fc.constantFrom(...bodies),
+    edits: fc.array(fc.tuple(fc.nat(200), fc.nat(255)), { maxLength: 4 }),
+    length: fc.option(fc.nat(300)),
+  });
+  await fc.assert(
+    fc.asyncProperty(request, async ({ method, path, type, encoding, headerLength, body, edits, length }) => {
+      const changed = Buffer.from(body.subarray(0, length ?? body.length));
+      for (const [at, value] of edits) if (at < changed.length) changed[at] = value;
+      const headers = {
+        "content-type": `application/${type}`,
+        "content-encoding": type.startsWith("grpc") ? "" : encoding,
+        "grpc-encoding": encoding,
+        "inference-header-content-length": headerLength,
+      };
+      const read = await readRequest({ method, path, headers, body: changed }, { maxRequestBytes: 1024 });
+      if (read.kind === "infer") expect(read.decoded.byteLength).toBeLessThanOrEqual(1024);
+      if (read.kind === "refused") expect(read.message.length).toBeLessThanOrEqual(1500);
+    }),
+    { numRuns: 3000 },
+  );
 });
