@@ -105,6 +105,10 @@ export class ControlPlaneProcess implements AsyncDisposable {
     );
   }
 
+  get pid(): number {
+    return this.#process.pid ?? 0;
+  }
+
   async stop(signal: "SIGTERM" | "SIGKILL" = "SIGTERM"): Promise<number | null> {
     this.#process.kill(signal);
     return await this.exited();
