@@ -57,7 +57,7 @@ describe("hedgerow check, of a real API server", () => {
     await kubectl(["apply", "--server-side", "-k", join(manifests, "crds")]);
     await kubectl(["wait", "--for=condition=Established", "--timeout=30s", "crd", "--all"]);
     const found = await findings();
-    expect(found).toContain("good definitions: 3 kinds of Hedgerow's are installed and current");
+    expect(found).toContain("good definitions: 5 kinds of Hedgerow's are installed and current");
     expect(found).toContainEqual(expect.stringMatching(/^good gateway-api: Gateway API v1\./));
     // Neither webhook is there: what they would have refused and changed is as the API server alone has it.
     await kubectl(["create", "namespace", "hedgerow-system"]);

@@ -2,6 +2,7 @@ import { type AuditPolicy, objectKey, objectRef } from "@hedgerow/manifest";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { audited, mesh, objectOf } from "../../test/arbitrary-mesh.ts";
+import { cluster, service as clusterService, endpoint, pod } from "../../test/cluster.ts";
 import { build, parse } from "../../test/mesh.ts";
 import { buildModel } from "./build.ts";
 
@@ -42,7 +43,7 @@ const traffic = (name: string, targets: string, size: string) =>
   policy("TrafficPolicy", name, targets, { says: `maxRequestBytes: ${size}` });
 
 const portOf = ({ model }: Built, nodeId = "models/w") => model.workloads.get(nodeId)?.inbound[0];
-const ledgerOf = (built: Built) => portOf(built)?.inspection?.ledger;
+const ledgerOf = (built: Built, nodeId?: string) => portOf(built, nodeId)?.inspection?.ledger;
 const OLD = "2026-01-01T00:00:00Z";
 const w = workload("w");
 const canary =
@@ -132,6 +133,55 @@ describe("a conflict is told", () => {
 
   test("not of a service's policy within a namespace's", () => {
     expect(build(parse(w + service("s") + audit("p", "*") + audit("q", "s"))).findings).toEqual([]);
+  });
+});
+
+describe("a pod", () => {
+  const web = pod("models/web", "10.1.0.1", { labels: { app: "digits" } });
+  const serviceOf = (protocol: "http" | "tcp") =>
+    clusterService("models/s", { 80: [endpoint(web, 8080)] }, { protocol });
+  const recordedBy = (yaml: string, ...services: readonly ReturnType<typeof serviceOf>[]) => {
+    const built = build(parse(yaml), {
+      cluster: cluster([{ ...web, ports: [{ name: "metrics", port: 9090 }] }], services),
+    });
+    const inbound = built.model.workloads.get("models/web")?.inbound ?? [];
+    return { built, ports: inbound.map(({ port, inspection }) => `${port} ${inspection?.ledger ?? "-"}`) };
+  };
+
+  test("is recorded by its service's policy where that leads, and by its namespace's elsewhere", () => {
+    const yaml = service("s") + audit("p", "s") + audit("q", "*");
+    expect(recordedBy(yaml, serviceOf("http")).ports).toEqual(["8080 models/p", "9090 models/q"]);
+  });
+
+  test("is recorded though no endpoint says that the service leads there, and though the service is gone", () => {
+    const yaml = service("s") + audit("p", "s");
+    const { built, ports } = recordedBy(yaml);
+    expect(ports).toEqual(["8080 models/p", "9090 -"]);
+    const state = cluster([web], []);
+    const without = build(parse(audit("p", "s")), { cluster: state, lastResolved: built.resolved });
+    expect(ledgerOf(without, "models/web")).toBe("models/p");
+  });
+
+  test("of another namespace is another's", () => {
+    expect(recordedBy(audit("q", "*").replaceAll("models", "fraud"), serviceOf("http")).ports).toEqual([
+      "8080 -",
+      "9090 -",
+    ]);
+  });
+
+  test("has ports that carry no HTTP, which is told of a service that was named", () => {
+    expect(recordedBy(service("s") + audit("p", "s"), serviceOf("tcp")).built.findings).toEqual([]);
+    const named = service("s").replace("port: 80,", "port: 80, name: tcp-db,");
+    expect(recordedBy(named + audit("p", "s"), serviceOf("tcp")).built.findings).toEqual([
+      {
+        object: { kind: "AuditPolicy", namespace: "models", name: "p" },
+        path: ["spec", "targetRefs", 0, "name"],
+        condition: "Accepted",
+        reason: "UnsupportedProtocol",
+        message: "service models/s leads to port 8080, which carries no HTTP: nothing of that is recorded",
+      },
+    ]);
+    expect(recordedBy(named + audit("p", "*"), serviceOf("tcp")).built.findings).toEqual([]);
   });
 });
 

@@ -1,8 +1,8 @@
 import { type AuditPolicy, type ObjectKey, objectRef, type Service, type SourceObject } from "@hedgerow/manifest";
-import { compareAge, compareText, objectOfKind } from "./catalog.ts";
+import { compareAge, compareText, keyOf, objectOfKind } from "./catalog.ts";
 import type { Finding } from "./finding.ts";
 import { type GenerationOf, governedServices, governing, type ParentsByBackend } from "./governing.ts";
-import type { Inspection } from "./model.ts";
+import type { InboundPort, Inspection } from "./model.ts";
 import { assignPolicies, namespaceKey, type TargetKey, targetsOf, targetWords } from "./policy-targets.ts";
 import { ComputedByKey } from "./reuse.ts";
 import type { RequestLimit, ResolvedTraffic } from "./traffic.ts";
@@ -32,10 +32,10 @@ export interface ResolvedInspection {
    * HTTPRoutes lead to them; without one, that of the namespace. Of several the oldest records, and nothing is recorded twice.
    * The same Services give the same object while what governs is the same.
    */
-  of(inFront: readonly ObjectKey[], namespace: string): InboundInspection;
+  of(inFront: readonly ObjectKey[], namespace: string, port: Pick<InboundPort, "port" | "protocol">): InboundInspection;
   /** Services that AuditPolicies govern, vanished ones too: what they led to is recorded for good. */
   readonly governed: ReadonlyMap<ObjectKey, SourceObject<Service>>;
-  /** Once `of` has been asked for every port: which policies lost one to an older. */
+  /** Once `of` has been asked for every port: which policies lost one to an older, or name what carries no HTTP. */
   findings(): readonly Finding[];
   /** Policies whose targets exist, and the Services that policies govern, to be remembered. */
   readonly resolved: ReadonlyMap<ObjectKey, SourceObject>;
@@ -54,16 +54,16 @@ export class InspectionTable {
     const lastOf = (key: ObjectKey) => objectOfKind(lastResolved, "AuditPolicy", key);
     const { byTarget, findings, resolved } = assignPolicies(policies, lastOf, services);
     const governed = governedServices(byTarget, parents, services, lastResolved);
-    const conflicts = new Conflicts();
+    const said = new Said();
     this.#inspections.forgetUnused();
     return {
       governed,
       resolved: new Map<ObjectKey, SourceObject>([...resolved, ...governed]),
-      findings: () => [...findings, ...conflicts.findings(policies)],
-      of: (inFront, namespace) => {
+      findings: () => [...findings, ...said.findings(policies)],
+      of: (inFront, namespace, port) => {
         const limit = traffic.ofPort(inFront);
-        const policy = byTarget.size === 0 ? undefined : oldest(governing(inFront, byTarget, parents), conflicts);
-        const winner = policy ?? byTarget.get(namespaceKey(namespace));
+        const own = byTarget.size === 0 ? undefined : oldest(governing(inFront, byTarget, parents), port, said);
+        const winner = own ?? byTarget.get(namespaceKey(namespace));
         if (winner === undefined && limit === undefined) return NOTHING;
         const generation = winner && generationOf(winner);
         return this.#inspections.of(`${namespace} ${inFront.join()}`, [winner, generation, limit], () => ({
@@ -75,11 +75,17 @@ export class InspectionTable {
   }
 }
 
-function oldest(policies: Policies, conflicts: Conflicts): SourceObject<AuditPolicy> | undefined {
-  const [winner, ...others] = [...policies.keys()].sort((a, b) => compareAge(a.manifest, b.manifest));
-  if (winner !== undefined)
-    for (const loser of others) conflicts.add(loser, policies.get(loser) ?? namespaceKey(""), winner);
-  return winner;
+function oldest(
+  policies: Policies,
+  port: Pick<InboundPort, "port" | "protocol">,
+  said: Said,
+): SourceObject<AuditPolicy> | undefined {
+  const [winner, ...others] = [...policies].sort(([a], [b]) => compareAge(a.manifest, b.manifest));
+  if (winner === undefined) return undefined;
+  for (const [loser, target] of others) said.lost(loser, target, winner[0]);
+  // Of a namespace nobody expects that a database's words are recorded; of a Service that is named somebody may.
+  if (port.protocol === "tcp") said.unread(...winner, port.port);
+  return winner[0];
 }
 
 function inspectionOf(
@@ -100,29 +106,57 @@ function inspectionOf(
   };
 }
 
-/** Policies that lost a port of a target to an older policy of another target. */
-class Conflicts {
-  readonly #lost = new Map<SourceObject<AuditPolicy>, Map<TargetKey, SourceObject<AuditPolicy>>>();
+/** What is to be said of policies by their targets. */
+class Said {
+  readonly #lost = new Map<string, SourceObject<AuditPolicy>>();
+  readonly #unread = new Map<string, number>();
 
-  add(loser: SourceObject<AuditPolicy>, target: TargetKey, winner: SourceObject<AuditPolicy>): void {
-    const lost = this.#lost.get(loser) ?? new Map<TargetKey, SourceObject<AuditPolicy>>();
-    this.#lost.set(loser, lost);
-    const known = lost.get(target);
-    if (known === undefined || compareAge(winner.manifest, known.manifest) < 0) lost.set(target, winner);
+  /** A port that the target leads to has an older policy, by another target. */
+  lost(loser: SourceObject<AuditPolicy>, target: TargetKey, winner: SourceObject<AuditPolicy>): void {
+    const key = saidOf(loser, target);
+    const known = this.#lost.get(key);
+    if (known === undefined || compareAge(winner.manifest, known.manifest) < 0) this.#lost.set(key, winner);
   }
 
-  /** Of an earlier version, which stands for a target that is misspelt now, that has been said. */
+  /** A port that the target leads to carries bytes. */
+  unread(policy: SourceObject<AuditPolicy>, target: TargetKey, port: number): void {
+    const key = saidOf(policy, target);
+    this.#unread.set(key, Math.min(port, this.#unread.get(key) ?? port));
+  }
+
+  /** Of a target that only an earlier version has, it has been said that the new one is not there. */
   findings(policies: readonly SourceObject<AuditPolicy>[]): readonly Finding[] {
     return policies.flatMap((policy) =>
       targetsOf(policy.manifest).flatMap((target, index): readonly Finding[] => {
-        const winner = this.#lost.get(policy)?.get(target);
-        if (winner === undefined) return [];
-        const message = `${targetWords(target)} leads to ports that the older policy ${winner.manifest.metadata.name} records`;
-        const path = ["spec", "targetRefs", index, "name"];
-        return [{ object: objectRef(policy.manifest), path, condition: "Conflicted", reason: "Conflicted", message }];
+        const at = { object: objectRef(policy.manifest), path: ["spec", "targetRefs", index, "name"] };
+        const name = targetWords(target);
+        const winner = this.#lost.get(saidOf(policy, target))?.manifest.metadata.name;
+        const port = this.#unread.get(saidOf(policy, target));
+        return [
+          ...say(winner, (older) => ({
+            ...at,
+            condition: "Conflicted",
+            reason: "Conflicted",
+            message: `${name} leads to ports that the older policy ${older} records`,
+          })),
+          ...say(port, (number) => ({
+            ...at,
+            condition: "Accepted",
+            reason: "UnsupportedProtocol",
+            message: `${name} leads to port ${number}, which carries no HTTP: nothing of that is recorded`,
+          })),
+        ];
       }),
     );
   }
+}
+
+function saidOf(policy: SourceObject<AuditPolicy>, target: TargetKey): string {
+  return `${keyOf(policy)} ${target}`;
+}
+
+function say<T>(value: T | undefined, finding: (value: T) => Finding): readonly Finding[] {
+  return value === undefined ? [] : [finding(value)];
 }
 
 /** Services that are gone, and stand in front of ports only so that those stay recorded. */

@@ -85,7 +85,7 @@ export class PodTable {
   ): readonly InboundPort[] {
     const { namespace } = refOf(owner);
     const governing = ports.map(({ services }) => access.of(services, mtls));
-    const inspected = ports.map(({ services }) => inspection.of(services, namespace));
+    const inspected = ports.map((port) => inspection.of(port.services, namespace, port));
     return this.#inbound.of(`${mtls} ${owner} ${key}`, [...governing, ...inspected], () =>
       ports.map(({ port, protocol, services: [service = owner] }, index): InboundPort => {
         const { access: policies = [], accessOrigins = [] } = governing[index] ?? {};

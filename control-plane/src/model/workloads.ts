@@ -53,7 +53,7 @@ export class WorkloadTable {
       const { address, drain, inbound } = workload.manifest.spec;
       const services = inbound.map(({ port }) => inFront.get(`${nodeId} ${port}`) ?? []);
       const governing = services.map((keys) => access.of(keys, "strict"));
-      const inspected = services.map((keys) => inspection.of(keys, object.namespace));
+      const inspected = inbound.map((port, index) => inspection.of(services[index] ?? [], object.namespace, port));
       workloads.set(
         nodeId,
         this.#workloads.of(workload, [upstreams, ...governing, ...inspected], () => ({

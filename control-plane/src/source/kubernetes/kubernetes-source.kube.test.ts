@@ -135,6 +135,8 @@ describe("an API server", () => {
       "/apis/hedgerow.dev/v1alpha1/meshconfigs",
       "/apis/hedgerow.dev/v1alpha1/workloads",
       "/apis/hedgerow.dev/v1alpha1/accesspolicies",
+      "/apis/hedgerow.dev/v1alpha1/auditpolicies",
+      "/apis/hedgerow.dev/v1alpha1/trafficpolicies",
     ]);
     await kubectl(["apply", "-k", join(import.meta.dirname, "../../../../manifests/crds")]);
     await kubectl(["apply", "--server-side", "-f", api.gatewayCrds]);
