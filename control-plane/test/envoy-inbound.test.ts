@@ -1,4 +1,5 @@
 // What a caller with and without rights gets from the inbound listener of a real Envoy.
+import { generateKeyPairSync, X509Certificate } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { testAuthority } from "./authority.ts";
 import { TestEnvoy } from "./envoy.ts";
@@ -143,6 +144,22 @@ describe("a policy", () => {
 
 test("a service without a policy lets every workload of the mesh in", async () => {
   expect(await call({ port: open, path: "/x", identity: callers.neighbour })).toMatchObject({ status: 200 });
+});
+
+// As if Envoy took Ed25519, and with the kind of key that it does take.
+test.each(["ed25519", "P-256"])("the certificate of a checkpoint key (%s) is nobody's in TLS", async (kind) => {
+  const { privateKey, publicKey } =
+    kind === "ed25519" ? generateKeyPairSync("ed25519") : generateKeyPairSync("ec", { namedCurve: kind });
+  const workload = { nodeId: "fraud/api-1", serviceAccount: "api", region: undefined };
+  const spki = publicKey.export({ type: "spki", format: "der" });
+  const [leaf] = authority.issueWorkloadCheckpointKey(workload, spki).chain;
+  const identity = {
+    key: privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
+    cert: new X509Certificate(leaf ?? new Uint8Array()).toString(),
+    ca: callers.api.ca,
+  };
+  await expect(call({ port: open, path: "/x", identity })).rejects.toThrow();
+  expect(await call({ port: open, path: "/x", identity: callers.api })).toMatchObject({ status: 200 });
 });
 
 test("a port without a service lets nobody in", async () => {
