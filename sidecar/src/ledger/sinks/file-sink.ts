@@ -68,7 +68,10 @@ export class FileSink implements Sink {
       if ((await this.#open.handle.stat()).nlink > 0) return this.#open.handle;
     }
     this.close();
-    const handle = await open(path, constants.O_RDWR | constants.O_CREAT, 0o600);
+    const handle = await open(path, constants.O_RDWR | constants.O_CREAT, 0o600).catch((error: unknown) => {
+      // The directory was made when this ledger was begun here.
+      throw isAbsent(error) ? new SinkEmptied(`${dirname(path)} is gone`) : error;
+    });
     await syncDirectory(dirname(path));
     this.#open = { path, handle };
     return handle;
@@ -97,4 +100,8 @@ async function syncDirectory(path: string): Promise<void> {
   } finally {
     await handle.close();
   }
+}
+
+function isAbsent(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ENOENT";
 }

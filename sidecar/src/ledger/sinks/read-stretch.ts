@@ -15,6 +15,8 @@ export async function readStretch(
   until: Position,
 ): Promise<Stretch | undefined> {
   for await (const batch of readLines(directory, from, { until })) {
+    // Of a segment that was read to its end.
+    if (batch.bytes.length === 0) continue;
     const [first, last] = [batch.lines[0], batch.lines.at(-1)].map((line) => line && parseLine(line).seq);
     if (first === undefined || last === undefined) {
       throw new Error(`segment ${batch.segment} has no record at byte ${batch.from.offset}`);
