@@ -25,7 +25,7 @@ const digit = (count: number): MessageInitShape<typeof ModelInferRequestSchema> 
   rawInputContents: [new Uint8Array(count * pixels.byteLength)],
 });
 const encoded = (count: number) =>
-  toBinary(ModelInferRequestSchema, create(ModelInferRequestSchema, digit(count))) as Uint8Array<ArrayBuffer>;
+  Uint8Array.from(toBinary(ModelInferRequestSchema, create(ModelInferRequestSchema, digit(count))));
 const METHOD = "/inference.GRPCInferenceService/ModelInfer";
 
 describe("by GET", () => {

@@ -26,7 +26,7 @@ async function* once(message: Uint8Array): AsyncGenerator<Uint8Array> {
   yield message;
 }
 
-// biome-ignore lint/correctness/useYield: it never gets there
-async function* failing(problem: string): AsyncGenerator<Uint8Array> {
-  throw new ConnectError(problem, Code.InvalidArgument);
+function failing(problem: string): AsyncIterable<Uint8Array> {
+  const next = async () => await Promise.reject(new ConnectError(problem, Code.InvalidArgument));
+  return { [Symbol.asyncIterator]: () => ({ next }) };
 }

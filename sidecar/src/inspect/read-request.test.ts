@@ -275,8 +275,9 @@ describe("what is not certain is refused", () => {
     ["JSON with more behind it", "malformed", asJson, text(/$/, "{}"), /JSON/],
     ["JSON with half a character", "malformed", asJson, text('"digits"', String.raw`"\ud800"`), /invalid UTF8/],
   ])("%s", async (_, reason, headers, body, problem) => {
-    const matching = typeof problem === "string" ? problem : (expect.stringMatching(problem) as string);
-    expect(await post(headers, body)).toMatchObject({ kind: "refused", reason, message: matching });
+    const read = await post(headers, body);
+    expect(read).toMatchObject({ kind: "refused", reason });
+    expect(read.kind === "refused" && read.message).toMatch(problem);
   });
 
   const input = { name: "x", datatype: "FP32", shape: [2n] };
@@ -381,8 +382,8 @@ describe("what is not certain is refused", () => {
     ],
   ])("%s", async (_, init, problem) => {
     const read = await post(grpc, frame(binary({ modelName: "m", ...init })));
-    const matching = typeof problem === "string" ? problem : (expect.stringMatching(problem) as string);
-    expect(read).toMatchObject({ kind: "refused", protocol: "grpc", reason: "malformed", message: matching });
+    expect(read).toMatchObject({ kind: "refused", protocol: "grpc", reason: "malformed" });
+    expect(read.kind === "refused" && read.message).toMatch(problem);
   });
 
   test("more objects than any model has", async () => {
@@ -438,8 +439,9 @@ test("nothing makes it throw, and nothing that is read has more than the limit",
     edits: fc.array(fc.tuple(fc.nat(200), fc.nat(255)), { maxLength: 4 }),
     length: fc.option(fc.nat(300)),
   });
-  await fc.assert(
-    fc.asyncProperty(request, async ({ method, path, type, encoding, headerLength, body, edits, length }) => {
+  const within = fc.asyncProperty(
+    request,
+    async ({ method, path, type, encoding, headerLength, body, edits, length }) => {
       const changed = Buffer.from(body.subarray(0, length ?? body.length));
       for (const [at, value] of edits) if (at < changed.length) changed[at] = value;
       const headers = {
@@ -449,9 +451,15 @@ test("nothing makes it throw, and nothing that is read has more than the limit",
         "inference-header-content-length": headerLength,
       };
       const read = await readRequest({ method, path, headers, body: changed }, { maxRequestBytes: 1024 });
-      if (read.kind === "infer") expect(read.decoded.byteLength).toBeLessThanOrEqual(1024);
-      if (read.kind === "refused") expect(read.message.length).toBeLessThanOrEqual(1500);
-    }),
-    { numRuns: 3000 },
+      switch (read.kind) {
+        case "infer":
+          return read.decoded.byteLength <= 1024;
+        case "refused":
+          return read.message.length <= 1500;
+        case "other":
+          return true;
+      }
+    },
   );
+  expect(await fc.check(within, { numRuns: 3000 })).toMatchObject({ failed: false });
 });

@@ -85,10 +85,10 @@ async function overHttp2(session: http2.ClientHttp2Session, request: WireRequest
 async function overHttp1(agent: http.Agent, address: string, request: WireRequest): Promise<RawAnswer> {
   const [host, port] = address.split(":");
   const { method, path, body, chunked } = request;
-  const headers: Record<string, string | string[]> = {};
+  const headers: Record<string, string[]> = {};
   for (const [name, value] of request.headers) headers[name] = [...(headers[name] ?? []), value];
-  if (chunked) headers["transfer-encoding"] = "chunked";
-  else if (body.length > 0 || method === "POST") headers["content-length"] = String(body.length);
+  if (chunked) headers["transfer-encoding"] = ["chunked"];
+  else if (body.length > 0 || method === "POST") headers["content-length"] = [String(body.length)];
   const { promise, resolve, reject } = Promise.withResolvers<http.IncomingMessage>();
   const sent = http.request({ host, port, path, agent, method, headers }, resolve);
   sent.on("error", reject);
@@ -109,7 +109,8 @@ async function overHttp1(agent: http.Agent, address: string, request: WireReques
 
 function answerOf({ status, type, body, grpcStatus, grpcMessage }: RawAnswer): Answer {
   const refused = (message: string): Answer => ({ kind: "refused", message });
-  if (status !== 200) return refused(type.startsWith("application/json") ? messageIn(body) : `HTTP ${status} ${body}`);
+  if (status !== 200)
+    return refused(type.startsWith("application/json") ? messageIn(body) : `HTTP ${status} ${String(body)}`);
   const decode = (message: Buffer): Answer => {
     const response = type.includes("json")
       ? fromJsonString(ModelInferResponseSchema, message.toString())

@@ -69,7 +69,7 @@ function parseJson(text: string, longNumbers: boolean): unknown {
     typeof value === "number" && !Number.isSafeInteger(value) && /^-?\d+$/.test(context?.source ?? "")
       ? BigInt(context?.source ?? 0)
       : value;
-  return JSON.parse(text, exact as (key: string, value: unknown) => unknown);
+  return JSON.parse(text, exact);
 }
 
 function fieldsOf(value: unknown, what: string): Fields {
