@@ -23,6 +23,7 @@ const STRICTER: readonly (readonly [why: RegExp, reason: string])[] = [
   [/^ModelInfer with content-type/, "of a content-type that stands twice, node takes the first, and others the last"],
   [/^gRPC with a content-encoding/, "it means nothing to gRPC, and something to what stands before a server"],
   [/^a path of ModelInfer that is not written/, "a fragment in a path, which servers cut off or not"],
+  [/^a body of … bytes, at most …/, "frame and all: Envoy may let a body through that goes on beyond what it shows"],
   [/^a GET with a body/, "servers read it or not"],
 ];
 

@@ -16,7 +16,7 @@ export interface RequestParts {
 }
 
 export interface ReadLimits {
-  /** Of the message, as it comes and decompressed. */
+  /** Of the body as it comes, frames and all, and of the message, decompressed. */
   readonly maxRequestBytes: number;
 }
 
