@@ -1,5 +1,9 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { Server, ServerCredentials, status } from "@grpc/grpc-js";
+import { checkpointDigest, claimsOfCheckpoint } from "@hedgerow/ledger";
 import { grpcClient } from "@hedgerow/proto";
 import {
   PeerService as PeerServiceSchema,
@@ -10,8 +14,12 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { testAuthority } from "../../test/authority.ts";
 import { testKey } from "../../test/csr.ts";
 import { channelCredentials, peerFiles, testServer, testWorkload } from "../../test/peer.ts";
+import { TestLedger } from "../../test/test-ledger.ts";
 import { until } from "../../test/until.ts";
 import { ServerIdentity } from "../ca/server-identity.ts";
+import type { Sent } from "../witness/judge.ts";
+import { countersigner } from "../witness/own-witness.ts";
+import { WitnessStore } from "../witness/store.ts";
 import { peerCredentials } from "./credentials.ts";
 import { Peers } from "./peers.ts";
 import { PeerService } from "./service.ts";
@@ -31,14 +39,22 @@ afterEach(() => open.disposeAsync());
 type Report = MessageInitShape<typeof WatchProxiesResponseSchema>;
 
 async function replica(name: string, report: () => Report = () => ({ replica: name, connected: [`models/${name}`] })) {
-  const service = new PeerService({ trustDomain: "bank.example", report, now: Date.now, logger });
+  const witness = await newWitness();
+  const service = new PeerService({ trustDomain: "bank.example", report, witness, now: Date.now, logger });
   const server = await testServer(identity.grpcCredentials({ clientCertificate: true }), [service.service]);
   open.use(server);
   open.use(service);
-  return { service, address: server.address, stop: () => server[Symbol.asyncDispose]() };
+  return { service, witness, address: server.address, stop: () => server[Symbol.asyncDispose]() };
 }
 
-function peers(addresses: () => readonly string[]) {
+async function newWitness(): Promise<WitnessStore> {
+  const stateDir = mkdtempSync(join(tmpdir(), "hedgerow-peers-"));
+  open.defer(() => rmSync(stateDir, { recursive: true }));
+  const countersign = countersigner(authority);
+  return open.use(await WitnessStore.open({ stateDir, countersign, now: Date.now, logger }));
+}
+
+function peers(addresses: () => readonly string[], witness?: WitnessStore) {
   const changes = { count: 0 };
   const all = open.use(
     new Peers({
@@ -48,6 +64,7 @@ function peers(addresses: () => readonly string[]) {
       onChange: () => {
         changes.count += 1;
       },
+      onLedgers: async (ledgers) => await witness?.learn(ledgers),
       logger,
     }),
   );
@@ -125,6 +142,7 @@ describe("the other replicas", () => {
     const again = new PeerService({
       trustDomain: "bank.example",
       report: () => ({ replica: "a2" }),
+      witness: a.witness,
       now: Date.now,
       logger,
     });
@@ -146,6 +164,7 @@ describe("the other replicas", () => {
     const service = new PeerService({
       trustDomain: "bank.example",
       report: () => ({ replica: "x", connected: [] }),
+      witness: await newWitness(),
       now: Date.now,
       logger,
     });
@@ -167,6 +186,54 @@ describe("the other replicas", () => {
   });
 });
 
+describe("what replicas witnessed", () => {
+  const node = { iss: "spiffe://bank.example/ns/models/sa/digits", node: "models/a" };
+  function sent(compact: string): Sent {
+    const claims = claimsOfCheckpoint(compact);
+    if (claims === undefined) throw new Error("no checkpoint");
+    const { iss: spiffeId, node: nodeId } = claims;
+    return { nodeId, spiffeId, policy: "models/audit", claims, digest: checkpointDigest(compact), compact };
+  }
+  const seqOf = async (witness: WitnessStore, { id }: TestLedger) =>
+    claimsOfCheckpoint((await witness.get(id))?.checkpoint ?? "")?.seq;
+
+  test("is known to each of them, what was before and what comes, and outlives the one that saw it", async () => {
+    const [a, b] = [await replica("a"), await replica("b")];
+    const ledgers = Array.from({ length: 450 }, () => new TestLedger(node));
+    await Promise.all(ledgers.map((ledger) => a.witness.take(sent(ledger.checkpoint(1)))));
+    peers(() => [a.address], b.witness);
+    peers(() => [b.address], a.witness);
+    await until("all", () => (b.witness.size === 450 ? true : undefined));
+    const [first, second] = ledgers;
+    if (first === undefined || second === undefined) throw new Error("no ledgers");
+    // It moved to the other replica, and is judged by what the first one saw.
+    expect(await b.witness.take(sent(first.checkpoint(0)))).toMatchObject({ kind: "contradicts" });
+    await b.witness.take(sent(new TestLedger(node).checkpoint(1)));
+    await a.witness.take(sent(second.checkpoint(5)));
+    await until("the change", async () => ((await seqOf(b.witness, second)) === 5 ? true : undefined));
+    await b.witness.take(sent(second.checkpoint(6)));
+    await until("the way back", async () => ((await seqOf(a.witness, second)) === 6 ? true : undefined));
+    await until("the new one", () => (a.witness.size === 451 ? true : undefined));
+  });
+
+  test("is not undone by who knows less, nor by a workload that claims another's ledger", async () => {
+    const [here, there] = [await newWitness(), await newWitness()];
+    const ledger = new TestLedger(node);
+    await here.take(sent(ledger.checkpoint(1)));
+    await there.learn([...(await here.list("", 10)).ledgers]);
+    await here.take(sent(ledger.checkpoint(9, { closed: true })));
+    await here.learn([...(await there.list("", 10)).ledgers]);
+    expect(await seqOf(here, ledger)).toBe(9);
+    const thief = new TestLedger({ ...node, node: "models/b" });
+    const elsewhere = await newWitness();
+    await elsewhere.take(sent(thief.checkpoint(1_000_000, { ledger: ledger.id })));
+    await here.learn([...(await elsewhere.list("", 10)).ledgers]);
+    expect(await seqOf(here, ledger)).toBe(9);
+    await elsewhere.learn([...(await here.list("", 10)).ledgers]);
+    expect(await seqOf(elsewhere, ledger)).toBe(9);
+  });
+});
+
 test.each([
   ["a workload", () => testWorkload(authority, "models/a")],
   [
@@ -182,6 +249,8 @@ test.each([
   const who = files();
   const client = grpcClient(PeerServiceSchema, a.address, channelCredentials(who.ca, who));
   open.defer(() => client.close());
-  const error = await new Promise<{ code: status }>((resolve) => client.watchProxies({}).on("error", resolve));
-  expect(error.code).toBe(status.PERMISSION_DENIED);
+  for (const call of [client.watchProxies({}), client.watchLedgers({})]) {
+    const error = await new Promise<{ code: status }>((resolve) => call.on("error", resolve));
+    expect(error.code).toBe(status.PERMISSION_DENIED);
+  }
 });

@@ -1,7 +1,12 @@
 // The other replicas, as their Service's endpoints name them: one call to each.
-import type { ChannelCredentials } from "@grpc/grpc-js";
-import { grpcClient } from "@hedgerow/proto";
-import { PeerService, type WatchProxiesResponse } from "@hedgerow/proto/hedgerow/peer/v1/peer";
+import { type ChannelCredentials, status } from "@grpc/grpc-js";
+import { type GrpcClient, grpcClient } from "@hedgerow/proto";
+import {
+  PeerService,
+  type WatchLedgersResponse,
+  type WatchProxiesResponse,
+} from "@hedgerow/proto/hedgerow/peer/v1/peer";
+import type { WitnessedLedger } from "@hedgerow/proto/hedgerow/witness/v1/witness";
 import type { Logger } from "../logger.ts";
 import type { NodeId } from "../snapshot/snapshot.ts";
 import type { ReplicaReport } from "../status/replicas.ts";
@@ -22,6 +27,8 @@ export interface PeersDeps {
   /** ms of a clock that only goes forward. */
   readonly monotonicMs: () => number;
   readonly onChange: () => void;
+  /** Ledgers that another replica knows, a few at a time; the next come when it has resolved. */
+  readonly onLedgers: (ledgers: readonly WitnessedLedger[]) => Promise<void>;
   readonly logger: Logger;
 }
 
@@ -80,11 +87,13 @@ export class Peers implements Disposable {
         "grpc.keepalive_timeout_ms": 5_000,
       });
       const call = client.watchProxies({});
+      const ledgers = client.watchLedgers({});
       let isOver = false;
       const end = () => {
         if (isOver) return;
         isOver = true;
         call.cancel();
+        ledgers.cancel();
         client.close();
       };
       const again = (error: Error | undefined) => {
@@ -106,8 +115,30 @@ export class Peers implements Disposable {
       });
       call.on("error", again);
       call.on("end", () => again(undefined));
+      this.#followLedgers(ledgers, address, again);
     };
     connect();
+  }
+
+  #followLedgers(
+    call: ReturnType<GrpcClient<typeof PeerService>["watchLedgers"]>,
+    address: string,
+    again: (error: Error | undefined) => void,
+  ): void {
+    call.on("data", ({ ledgers }: WatchLedgersResponse) => {
+      call.pause();
+      this.#deps.onLedgers(ledgers).then(
+        () => call.resume(),
+        (error: Error) => {
+          this.#deps.logger.error({ replica: address, err: error }, "Failed to keep what another replica witnessed");
+          again(error);
+        },
+      );
+    });
+    // In a rolling update the other one may be older, and have no ledgers to tell of.
+    call.on("error", (error: Error & { readonly code?: status }) => {
+      if (error.code !== status.UNIMPLEMENTED) again(error);
+    });
   }
 
   #silent(replica: Replica): void {

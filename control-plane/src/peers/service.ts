@@ -10,6 +10,8 @@ import {
 import { peerOfCall } from "../ca/call-peer.ts";
 import { whenExpired } from "../ca/expiry.ts";
 import type { Logger } from "../logger.ts";
+import type { WitnessStore } from "../witness/store.ts";
+import { feedLedgers, type LedgersCall } from "./ledger-feed.ts";
 
 type Response = MessageInitShape<typeof WatchProxiesResponseSchema>;
 type Call = ServerWritableStream<WatchProxiesRequest, Response | EncodedMessage>;
@@ -19,13 +21,15 @@ const INTERVAL_MS = 250;
 const SHARE = 20;
 /** To each replica: a large mesh is told less often. */
 const BYTES_PER_MS = 2_000;
-/** Replicas come and go in a rolling update; more calls than these are no replicas. */
-const MAX_CALLS = 32;
+/** Replicas come and go in a rolling update; more calls than these, two of each, are no replicas. */
+const MAX_CALLS = 64;
 
 export interface PeerServiceDeps {
   readonly trustDomain: string;
   /** Made anew whenever it is sent. */
   readonly report: () => Response;
+  /** What WatchLedgers tells of. */
+  readonly witness: Pick<WitnessStore, "ids" | "get" | "onWitnessed">;
   /** Unix ms, as certificates have it. */
   readonly now: () => number;
   readonly logger: Logger;
@@ -35,17 +39,23 @@ export interface PeerServiceDeps {
 export class PeerService implements Disposable {
   readonly service: ReturnType<typeof grpcService>;
   readonly #deps: PeerServiceDeps;
-  readonly #calls = new Map<
-    Call,
-    { isWriting: boolean; isOwed: boolean; readonly end: (code: status, details: string) => void }
-  >();
+  readonly #calls = new Map<Call, { isWriting: boolean; isOwed: boolean }>();
+  /** Of every open call. */
+  readonly #ends = new Set<(code: status, details: string) => void>();
   #timer: NodeJS.Timeout | undefined;
   #restUntilMs = 0;
   #isClosed = false;
 
   constructor(deps: PeerServiceDeps) {
     this.#deps = deps;
-    this.service = grpcService(PeerServiceSchema, { watchProxies: (call) => this.#accept(call) });
+    this.service = grpcService(PeerServiceSchema, {
+      watchProxies: (call: Call) => this.#accept(call, () => this.#watchProxies(call)),
+      watchLedgers: (call: LedgersCall) =>
+        this.#accept(call, () => {
+          const failed = (err: unknown) => deps.logger.error({ err }, "Failed to tell another replica of ledgers");
+          return feedLedgers(call, deps.witness, failed).end;
+        }),
+    });
   }
 
   /** Something that the report says may have changed. */
@@ -54,7 +64,8 @@ export class PeerService implements Disposable {
     this.#wake();
   }
 
-  #accept(call: Call): void {
+  /** `serve` returns what is to be done when the call is over. */
+  #accept(call: Call | LedgersCall, serve: () => () => void): void {
     const { trustDomain, now, logger } = this.#deps;
     const peer = peerOfCall(trustDomain, call, now());
     const refuse = (code: status, details: string) => {
@@ -64,27 +75,32 @@ export class PeerService implements Disposable {
     else if (peer?.kind !== "control-plane") {
       logger.warn({ peer: call.getPeer() }, "Refused peer call");
       refuse(status.PERMISSION_DENIED, "the client certificate is not the control plane's");
-    } else if (this.#calls.size >= MAX_CALLS) refuse(status.RESOURCE_EXHAUSTED, "too many replicas watch");
-    else this.#serve(call, peer.notAfterMs, refuse);
+    } else if (this.#ends.size >= MAX_CALLS) refuse(status.RESOURCE_EXHAUSTED, "too many replicas watch");
+    else {
+      const over = serve();
+      const forget = () => {
+        this.#ends.delete(end);
+        forgetExpiry();
+        over();
+      };
+      const end = (code: status, details: string) => {
+        if (!this.#ends.has(end)) return;
+        forget();
+        refuse(code, details);
+      };
+      this.#ends.add(end);
+      const forgetExpiry = whenExpired(peer.notAfterMs, now, () =>
+        end(status.UNAUTHENTICATED, "the certificate has expired"),
+      );
+      call.on("cancelled", forget);
+      call.on("error", forget);
+    }
   }
 
-  #serve(call: Call, notAfterMs: number, refuse: (code: status, details: string) => void): void {
-    const forget = () => {
-      this.#calls.delete(call);
-      forgetExpiry();
-    };
-    const end = (code: status, details: string) => {
-      if (!this.#calls.has(call)) return;
-      forget();
-      refuse(code, details);
-    };
-    this.#calls.set(call, { isWriting: false, isOwed: true, end });
-    const forgetExpiry = whenExpired(notAfterMs, this.#deps.now, () =>
-      end(status.UNAUTHENTICATED, "the certificate has expired"),
-    );
-    call.on("cancelled", forget);
-    call.on("error", forget);
+  #watchProxies(call: Call): () => void {
+    this.#calls.set(call, { isWriting: false, isOwed: true });
     this.#wake();
+    return () => this.#calls.delete(call);
   }
 
   #wake(): void {
@@ -121,6 +137,6 @@ export class PeerService implements Disposable {
   [Symbol.dispose](): void {
     this.#isClosed = true;
     clearTimeout(this.#timer);
-    for (const { end } of this.#calls.values()) end(status.UNAVAILABLE, "the control plane is shutting down");
+    for (const end of this.#ends) end(status.UNAVAILABLE, "the control plane is shutting down");
   }
 }

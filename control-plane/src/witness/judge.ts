@@ -33,6 +33,20 @@ export type Judgement =
   | { readonly kind: "not-yours" }
   | { readonly kind: "contradicts"; readonly problem: string };
 
+/**
+ * Whether what another replica witnessed takes the place of what is known here. Of two workloads that claim one ledger it is
+ * whose that began it; else the one that has come further.
+ */
+export function supersedes(
+  theirs: Witnessed & { readonly openedAtMs: number },
+  ours: (Witnessed & { readonly openedAtMs: number }) | undefined,
+): boolean {
+  if (ours === undefined) return true;
+  if (theirs.nodeId !== ours.nodeId) return theirs.openedAtMs < ours.openedAtMs;
+  if (theirs.closed !== ours.closed) return theirs.closed;
+  return theirs.seq > ours.seq;
+}
+
 const contradicts = (problem: string) => ({ kind: "contradicts", problem }) as const;
 
 export function judge(last: Witnessed | undefined, { nodeId, policy, claims, digest }: Sent): Judgement {

@@ -3,9 +3,9 @@ import { join } from "node:path";
 import type { WitnessedLedger } from "@hedgerow/proto/hedgerow/witness/v1/witness";
 import { ControlPlaneError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
-import { type Judgement, judge, type Sent } from "./judge.ts";
+import { type Judgement, judge, type Sent, supersedes } from "./judge.ts";
 import { LineFile, type LinePlace } from "./line-file.ts";
-import { byRest, decodeEntry, type Entry, encodeEntry, ledgerOfLine, nextEntry } from "./witnessed-line.ts";
+import { byRest, decodeEntry, type Entry, encodeEntry, entryOf, ledgerOfLine, nextEntry } from "./witnessed-line.ts";
 
 export interface WitnessLimits {
   /** Ledgers in memory, about 3 KiB each; beyond it a tenth of them, at rest, moves to the archive. */
@@ -24,11 +24,10 @@ export type Taken =
   | Extract<Judgement, { kind: "not-yours" | "contradicts" }>
   | { readonly kind: "full" };
 
-interface Pending {
-  readonly sent: Sent;
-  readonly resolve: (taken: Taken) => void;
-  readonly reject: (error: unknown) => void;
-}
+type Pending = { readonly reject: (error: unknown) => void } & (
+  | { readonly kind: "sent"; readonly sent: Sent; readonly resolve: (taken: Taken) => void }
+  | { readonly kind: "heard"; readonly entry: Entry; readonly resolve: () => void }
+);
 
 export interface WitnessStoreDeps {
   readonly stateDir: string;
@@ -48,6 +47,7 @@ export class WitnessStore implements AsyncDisposable {
   readonly #archived: Map<string, LinePlace>;
   readonly #file: LineFile;
   readonly #archive: LineFile;
+  readonly #listeners = new Set<(ledger: string) => void>();
   #lines: number;
   #sorted: readonly string[] | undefined;
   #pending: Pending[] = [];
@@ -119,9 +119,36 @@ export class WitnessStore implements AsyncDisposable {
   /** Judges a checkpoint by the last one of its ledger; it is on disk before its countersignature is told. Rejects when the disk refuses. */
   take(sent: Sent): Promise<Taken> {
     const { promise, resolve, reject } = Promise.withResolvers<Taken>();
-    this.#pending.push({ sent, resolve, reject });
+    this.#pending.push({ kind: "sent", sent, resolve, reject });
     this.#writing ??= this.#takeAll();
     return promise;
+  }
+
+  /** What another replica witnessed. Resolves once what is news is on disk. */
+  async learn(ledgers: readonly WitnessedLedger[]): Promise<void> {
+    const heard = ledgers.map((message) => {
+      const entry = entryOf(message);
+      if (entry === undefined) throw new TypeError(`ledger ${message.ledger} of another replica is malformed`);
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      this.#pending.push({ kind: "heard", entry, resolve, reject });
+      return promise;
+    });
+    this.#writing ??= this.#takeAll();
+    await Promise.all(heard);
+  }
+
+  /** Told the UUID of each ledger that was witnessed here; returns what ends that. */
+  onWitnessed(listener: (ledger: string) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  ids(): Iterable<string> {
+    return [...this.#entries.keys(), ...this.#archived.keys()];
+  }
+
+  async get(ledger: string): Promise<WitnessedLedger | undefined> {
+    return (await this.#find(ledger))?.message;
   }
 
   /** In the order of their UUIDs, those after `after`. */
@@ -170,13 +197,22 @@ export class WitnessStore implements AsyncDisposable {
   async #takeBatch(batch: readonly Pending[]): Promise<void> {
     const changed = new Map<string, Entry>();
     const answers: (() => void)[] = [];
-    for (const { sent, resolve } of batch) {
-      const { ledger } = sent.claims;
+    const witnessed = new Set<string>();
+    for (const pending of batch) {
+      const { ledger } = pending.kind === "sent" ? pending.sent.claims : pending.entry.message;
       const last = changed.get(ledger) ?? (await this.#find(ledger));
       const isFull = last === undefined && this.size + changed.size >= this.#limits.inAll;
-      const taken = isFull
-        ? ({ kind: "full" } as const)
-        : this.#judge(last, sent, (entry) => changed.set(ledger, entry));
+      if (pending.kind === "heard") {
+        if (!isFull && supersedes(pending.entry, last)) changed.set(ledger, pending.entry);
+        answers.push(pending.resolve);
+        continue;
+      }
+      const { sent, resolve } = pending;
+      const keep = (entry: Entry) => {
+        changed.set(ledger, entry);
+        witnessed.add(ledger);
+      };
+      const taken = isFull ? ({ kind: "full" } as const) : this.#judge(last, sent, keep);
       answers.push(() => resolve(taken));
     }
     if (changed.size > 0) {
@@ -188,6 +224,7 @@ export class WitnessStore implements AsyncDisposable {
       }
     }
     for (const answer of answers) answer();
+    for (const ledger of witnessed) for (const listener of this.#listeners) listener(ledger);
   }
 
   #judge(last: Entry | undefined, sent: Sent, keep: (entry: Entry) => void): Taken {

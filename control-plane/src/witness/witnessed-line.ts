@@ -6,6 +6,7 @@ import { type WitnessedLedger, WitnessedLedgerSchema } from "@hedgerow/proto/hed
 import type { Sent, Witnessed } from "./judge.ts";
 
 export interface Entry extends Witnessed {
+  readonly openedAtMs: number;
   readonly message: WitnessedLedger;
 }
 
@@ -24,7 +25,8 @@ export function nextEntry(before: Entry | undefined, sent: Sent, witness: string
     witnessedAt: now,
     closed,
   });
-  return { message, nodeId, policy, closed, seq: claims.seq, head: claims.head, digest };
+  const openedAtMs = before?.openedAtMs ?? nowMs;
+  return { message, openedAtMs, nodeId, policy, closed, seq: claims.seq, head: claims.head, digest };
 }
 
 export function encodeEntry({ message }: Entry): string {
@@ -36,22 +38,27 @@ export function ledgerOfLine(line: Buffer): string | undefined {
   return /^\{"ledger":"([0-9a-f-]{36})"/.exec(line.toString("latin1", 0, 64))?.[1];
 }
 
+/** Undefined: its checkpoint is none, or another ledger's. */
+export function entryOf(message: WitnessedLedger): Entry | undefined {
+  const claims = claimsOfCheckpoint(message.checkpoint);
+  if (claims?.ledger !== message.ledger) return undefined;
+  const { nodeId, policy, closed, openedAt } = message;
+  return {
+    message,
+    openedAtMs: openedAt === undefined ? 0 : timestampMs(openedAt),
+    nodeId,
+    policy,
+    closed,
+    seq: claims.seq,
+    head: claims.head,
+    digest: checkpointDigest(message.checkpoint),
+  };
+}
+
 /** Undefined: no line of ours. */
 export function decodeEntry(line: string): Entry | undefined {
   try {
-    const message = fromJsonString(WitnessedLedgerSchema, line);
-    const claims = claimsOfCheckpoint(message.checkpoint);
-    if (claims?.ledger !== message.ledger) return undefined;
-    const { nodeId, policy, closed } = message;
-    return {
-      message,
-      nodeId,
-      policy,
-      closed,
-      seq: claims.seq,
-      head: claims.head,
-      digest: checkpointDigest(message.checkpoint),
-    };
+    return entryOf(fromJsonString(WitnessedLedgerSchema, line));
   } catch {
     // The decoder has no other way to say so.
     return undefined;

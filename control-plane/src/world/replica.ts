@@ -62,7 +62,7 @@ export class Replica implements Attachment {
 
   constructor(deps: ReplicaDeps, parts: ServingParts, view: () => SourceView | undefined) {
     const { podName, logger } = deps;
-    const { authority, identity, ads, publisher, proxies } = parts;
+    const { authority, identity, ads, publisher, proxies, witness } = parts;
     const { trustDomain } = authority;
     this.#deps = deps;
     this.#parts = parts;
@@ -80,6 +80,7 @@ export class Replica implements Attachment {
             proxies: [...proxies()],
           };
         },
+        witness,
         now,
         logger: logger.child({ component: "peers" }),
       }),
@@ -90,6 +91,7 @@ export class Replica implements Attachment {
         credentials: () => peerCredentials(identity.context, trustDomain, now),
         monotonicMs: () => performance.now(),
         onChange: () => this.#peersChanged(),
+        onLedgers: (ledgers) => witness.learn(ledgers),
         logger: logger.child({ component: "peers" }),
       }),
     );
@@ -123,6 +125,7 @@ export class Replica implements Attachment {
     this.#parts.status.schedule();
   }
 
+  /** Those of the other replicas are learned as they come. */
   ledgers(after: string, most: number): ReturnType<Attachment["ledgers"]> {
     return this.#parts.witness.list(after, most);
   }
