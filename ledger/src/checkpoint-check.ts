@@ -124,17 +124,17 @@ export class CheckpointCheck {
       : { ok: false, problem: "countersignature is of another checkpoint" };
   }
 
-  /** The record `seq` is there, and the chain after it at `head`. */
-  reached(seq: number, head: Digest): void {
+  /** The record `seq` is there, and the chain after it at `head`; undefined: it is known to be another's. */
+  reached(seq: number, head: Digest | undefined): void {
     for (let due = this.#due[this.#next]; due !== undefined && due.claims.seq <= seq; due = this.#due[++this.#next]) {
-      if (due.claims.seq === seq) this.#compare(due, head);
+      if (due.claims.seq === seq && head !== undefined) this.#compare(due, head);
     }
     // What was passed is not kept: a ledger of years has millions.
     if (this.#next > 1024) {
       this.#due = this.#due.slice(this.#next);
       this.#next = 0;
     }
-    if (this.#remembered?.claims.seq === seq) this.#compare(this.#remembered, head);
+    if (this.#remembered?.claims.seq === seq && head !== undefined) this.#compare(this.#remembered, head);
   }
 
   #compare({ claims, witnessedAt }: Due, head: Digest): void {

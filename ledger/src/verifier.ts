@@ -42,6 +42,8 @@ export class LedgerVerifier {
   readonly #checkpoints: CheckpointCheck;
   readonly #segments: SegmentCheck;
   #reading: Reading | undefined;
+  /** The segment before this one, where its end was not seen and nothing else was wrong with it. */
+  #unclosed: number | undefined;
   #records = 0;
   #segmentCount = 0;
   #unfinishedBytes = 0;
@@ -76,10 +78,8 @@ export class LedgerVerifier {
       this.#findings.add({ kind: "trailing", message, segment: before.segment }, this.#chain.expected);
       this.#unfinishedBytes = 0;
     }
-    if (before !== undefined && before.closed === undefined && this.#findings.size === before.findings) {
-      const message = `segment ${before.segment} was not closed, and segment ${segment} follows`;
-      this.#findings.add({ kind: "segment_unclosed", message, segment: before.segment }, this.#chain.expected);
-    }
+    const isClosed = before === undefined || before.closed !== undefined || this.#findings.size > before.findings;
+    this.#unclosed = isClosed ? undefined : before.segment;
     this.#reading = { segment, tree: new MerkleTree(), findings: this.#findings.size, lines: 0, closed: undefined };
     this.#segmentCount++;
   }
@@ -94,7 +94,9 @@ export class LedgerVerifier {
     if (reading.lines++ === 0) this.#openSegment(reading, line, record);
     const due = this.#chain.expected;
     if (!this.#chain.add(line, reading.segment)) return;
-    this.#checkpoints.reached(this.#chain.expected - 1, this.#chain.head);
+    // Of what stands in another's place no checkpoint says anything.
+    const head = this.#segments.isAfterStranger ? undefined : this.#chain.head;
+    this.#checkpoints.reached(this.#chain.expected - 1, head);
     if (record?.type === "segment.closed") this.#closeSegment(reading, record);
     else {
       if (record?.type === "segment.deleted") this.#segments.deleted(record, due);
@@ -118,6 +120,11 @@ export class LedgerVerifier {
     const previous = opening && fromHex(opening.previous);
     const isWhole = previous !== undefined && line.head !== undefined && headAfter(previous, line.leaf) === line.head;
     const isMissing = this.#segments.begin(segment);
+    // Where its end was cut off, records are missing.
+    if (this.#unclosed !== undefined && line.seq === due && !isMissing) {
+      const message = `segment ${this.#unclosed} was not closed, and segment ${segment} follows`;
+      this.#findings.add({ kind: "segment_unclosed", message, segment: this.#unclosed }, due);
+    }
     const other = opening && isWhole ? this.#strangerOf(opening, segment) : undefined;
     if (other !== undefined) {
       const message = `segment ${segment} is ${other}`;
