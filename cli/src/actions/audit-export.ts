@@ -9,6 +9,7 @@ import { readEntries } from "../audit/read-entries.ts";
 import { formatCount } from "../audit/words.ts";
 import type { ExportOptions } from "../commands/audit.ts";
 import { CliError, type ExitCode, exitCodes } from "../errors.ts";
+import { renderLine } from "../screen/document.ts";
 import { closedLine } from "../screen/entries.ts";
 import { plain } from "../screen/paint.ts";
 import type { Session } from "../session.ts";
@@ -28,7 +29,7 @@ export async function exportLedgers(session: Session, command: Command, options:
     query: describeQuery(options),
   });
 
-  const line = format === "csv" ? csvRow : (entry: Entry) => `${JSON.stringify(viewEntry(entry))}\n`;
+  const line = format === "csv" ? csvRow : (entry: Entry) => renderLine(viewEntry(entry));
   let isRead = await writer.write(format === "csv" ? csvHeader : "");
   let [written, closed] = [0, 0];
   for (const ledger of ledgers)

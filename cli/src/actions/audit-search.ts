@@ -7,7 +7,7 @@ import { knownLedgers, openLedgers, readEncryptionKey } from "../audit/open-ledg
 import { readEntries } from "../audit/read-entries.ts";
 import type { SearchOptions } from "../commands/audit.ts";
 import { CliError, type ExitCode, exitCodes } from "../errors.ts";
-import { renderDocument } from "../screen/document.ts";
+import { renderDocument, renderLine } from "../screen/document.ts";
 import { closedLine, type Found, renderFound } from "../screen/entries.ts";
 import { plain } from "../screen/paint.ts";
 import type { Session } from "../session.ts";
@@ -36,7 +36,7 @@ export async function searchLedgers(session: Session, command: Command, options:
     session.print(
       format === "yaml"
         ? renderDocument(found.entries.map(viewEntry), format)
-        : found.entries.map((entry) => `${JSON.stringify(viewEntry(entry))}\n`).join(""),
+        : found.entries.map((entry) => renderLine(viewEntry(entry))).join(""),
     );
     session.say(closedLine(closed, plain));
   }

@@ -1,4 +1,4 @@
-import { claimsOfCheckpoint, isSealed, parsePayload, verifyProof } from "@hedgerow/ledger";
+import { isSealed, parsePayload, verifyProof } from "@hedgerow/ledger";
 import type { Command } from "commander";
 import { isEntryRecord } from "../audit/entry.ts";
 import { parseProof } from "../audit/proof-file.ts";
@@ -29,15 +29,14 @@ export async function verifyProofFile(
   const result = verifyProof(proof, roots);
   const parsed = parsePayload(proof.payload);
   const record = parsed === undefined || isSealed(parsed) ? undefined : parsed;
-  const claims = claimsOfCheckpoint(proof.checkpoint);
   const view = result.ok
     ? {
         good: true,
         problem: null,
         seq: result.seq,
-        ledger: claims?.ledger ?? null,
-        node: claims?.node ?? null,
-        spiffe: claims?.iss ?? null,
+        ledger: result.ledger,
+        node: result.node,
+        spiffe: result.spiffe,
         signedAt: isoSeconds(result.signedAt),
         witnessedAt: result.witnessedAt === undefined ? null : isoSeconds(result.witnessedAt),
         record: record ?? null,

@@ -81,7 +81,11 @@ async function checkRecord({ ledger, record }: FoundRequest, { roots, notes }: T
   if (proof === undefined)
     return { state: "uncovered", message: "no checkpoint covers this record yet: one is signed every ten seconds" };
   const result = verifyProof(proof, roots);
-  if (!result.ok) return { state: "damaged", message: `the record does not verify: ${result.problem}` };
+  if (!result.ok)
+    return {
+      state: "damaged",
+      message: `the record does not verify: ${result.problem}; \`hedgerow audit verify\` names what was altered`,
+    };
   const signed = `stands in the ledger as its workload signed it at ${isoSeconds(result.signedAt)}`;
   return result.witnessedAt === undefined
     ? { state: "signed", message: `the record ${signed}; the witness has not countersigned it yet` }

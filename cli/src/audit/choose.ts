@@ -58,7 +58,7 @@ const DECISION = /^[0-9A-HJKMNP-TV-Z]{4,16}$/;
 export function parseReference(text: string): Reference {
   const corrected = text.toUpperCase().replaceAll("O", "0").replace(/[IL]/g, "1");
   const decision = DECISION.test(corrected) ? corrected : undefined;
-  if (decision === undefined && text.length < 8)
+  if (text === "" || (decision === undefined && /^[0-9A-HJKMNP-TV-Z]{1,3}$/.test(corrected)))
     throw new CliError(
       "usage",
       `${text} is no decision id and no request id: give at least the first 4 characters of the id that the caller was told`,

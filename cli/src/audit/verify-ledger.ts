@@ -111,17 +111,12 @@ function stateOf(report: VerifyReport, problems: number, isWitnessed: boolean, h
 async function verifyChain(directory: string, identity: LedgerIdentity): Promise<VerifyReport> {
   const verifier = new LedgerVerifier({ identity, roots: [], findingLimit: FINDING_LIMIT });
   let open: number | undefined;
-  let unfinished = 0;
   for await (const { segment, lines, unfinishedBytes } of readLines(directory, { segment: 0, offset: 0 })) {
-    if (segment !== open) {
-      if (open !== undefined) verifier.endSegment();
-      verifier.beginSegment(segment);
-      open = segment;
-    }
+    if (segment !== open) verifier.beginSegment(segment);
+    open = segment;
     for (const line of lines) verifier.addLine(line);
-    unfinished = unfinishedBytes;
+    verifier.endSegment(unfinishedBytes);
   }
-  if (open !== undefined) verifier.endSegment(unfinished);
   return verifier.finish();
 }
 

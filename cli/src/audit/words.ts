@@ -33,7 +33,7 @@ export function whoOf(record: EntryRecord): string {
 }
 
 export function modelOf({ model, version }: Pick<Decision, "model" | "version">): string | undefined {
-  return model === undefined || version === undefined ? model : `${model}@${version}`;
+  return model === undefined || !version ? model : `${model}@${version}`;
 }
 
 /** What was asked for, or happened. */

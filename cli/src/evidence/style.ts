@@ -11,6 +11,7 @@ h1 { font-size: 1.9rem; line-height: 1.2; margin: 0 0 .25rem; }
 h2 { font-size: 1.3rem; margin: 2.75rem 0 .5rem; padding-top: .75rem; border-top: 1px solid var(--line); }
 h3 { font-size: 1rem; margin: 1.5rem 0 .25rem; overflow-wrap: anywhere; }
 p, ul, ol { margin: .5rem 0; max-width: 48rem; }
+.verdict p { max-width: none; }
 li { margin: .2rem 0; }
 .quiet { color: var(--quiet); }
 .verdict { border-left: .4rem solid; border-radius: .25rem; margin: 1.5rem 0; padding: 1rem 1.25rem; }
@@ -33,12 +34,13 @@ th, td { border-bottom: 1px solid var(--line); overflow-wrap: break-word; paddin
 th:last-child, td:last-child { padding-right: 0; }
 thead th { border-bottom: 2px solid var(--line); color: var(--quiet); font-weight: 600; vertical-align: bottom; }
 tbody th { font-weight: 600; }
-td.number, th.number { font-variant-numeric: tabular-nums; text-align: right; white-space: nowrap; }
+td.number, th.number { width: 1%; font-variant-numeric: tabular-nums; text-align: right; white-space: nowrap; }
 time, .whole { white-space: nowrap; }
 code, pre { background: var(--shade); border-radius: .25rem; font: .85em/1.5 ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; }
 code { overflow-wrap: anywhere; padding: .1em .3em; }
 pre { overflow-x: auto; padding: .75rem 1rem; white-space: pre-wrap; }
-ul.plain { list-style: none; margin: 0; padding: 0; }
+ul.plain { list-style: none; margin: 0; padding: 0; } ul.plain code { overflow-wrap: normal; white-space: nowrap; }
+td { min-width: 5rem; } td.number { min-width: 0; }
 footer { border-top: 1px solid var(--line); color: var(--quiet); font-size: .875rem; margin-top: 3rem; padding-top: 1rem; }
 @media print {
   @page { margin: 18mm 15mm; }
@@ -46,6 +48,7 @@ footer { border-top: 1px solid var(--line); color: var(--quiet); font-size: .875
     --bad: #9b1111; --bad-shade: #fff; --doubt: #6b4700; --doubt-shade: #fff; }
   html { font-size: 10.5pt; } body { max-width: none; padding: 0; }
   .verdict { border: 1pt solid; border-left-width: 4pt; } .scroll { overflow: visible; }
+  table { font-size: 8.5pt; } time { white-space: normal; } th, td { padding-right: .6rem; }
   h2, h3, caption { break-after: avoid; } tr, .verdict, dl.figures { break-inside: avoid; } thead { display: table-header-group; }
   dl.figures { grid-template-columns: repeat(5, 1fr); } dl.figures div { border: 1pt solid var(--line); padding: .4rem .5rem; }
 }

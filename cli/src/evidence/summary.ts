@@ -80,7 +80,8 @@ export class SummaryCounter {
   readonly #range: TimeRange;
   readonly #callers = new Tally<CallerCount>((caller) => ({ caller, requests: 0, refused: 0, models: new Set() }));
   readonly #refusals = new Tally<RefusalCount>((key) => {
-    const [reason = "", caller = ""] = key.split("\n");
+    const split = key.indexOf("\n");
+    const [reason, caller] = [key.slice(0, Math.max(0, split)), key.slice(split + 1)];
     return { caller, reason, count: 0, first: "", last: "", examples: [] };
   });
   readonly #regions = new Tally<{ region: string; nodes: Set<string> }>((region) => ({ region, nodes: new Set() }));
@@ -195,7 +196,7 @@ export class SummaryCounter {
   }
 
   #countRefusal(caller: string, record: Parameters<typeof whoOf>[0] & RecordHeader, id: string): void {
-    const count = this.#refusals.at(`${reasonOf(record) ?? "other"}\n${caller}`);
+    const count = this.#refusals.at(`${(reasonOf(record) ?? "other").replaceAll("\n", " ")}\n${caller}`);
     const time = happenedAt(record);
     count.count += 1;
     if (count.first === "" || time < count.first) count.first = time;

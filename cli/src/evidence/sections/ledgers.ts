@@ -14,7 +14,7 @@ const states: Readonly<Record<LedgerState, { readonly text: string; readonly ton
 };
 
 /** The first thing seen: may the rest be believed? */
-export function verdict({ ledgers, witnessAsked, notes }: Evidence): Html {
+export function verdict({ ledgers, witnessAsked, notes, summary: { gaps } }: Evidence): Html {
   const bad = ledgers.filter((ledger) => !isSound(ledger));
   const doubtful = ledgers.filter(({ state }) => state === "signed" || state === "chained");
   const all = count(ledgers.length, "ledger");
@@ -33,7 +33,10 @@ export function verdict({ ledgers, witnessAsked, notes }: Evidence): Html {
       ...notes,
     ]);
   return banner("good", ledgers.length === 1 ? "✓ The ledger is verified" : `✓ All ${all} are verified`, [
-    "Every record is as it was written, in its order, and none is missing: each ledger reaches as far as the independent witness remembers.",
+    "Up to what the witness last saw, every record is as it was written, in its order, and none is missing.",
+    ...(gaps.some(({ type }) => type === "segment.deleted")
+      ? ["Old records were deleted as the policy of retention says; the gaps below name them."]
+      : []),
   ]);
 }
 

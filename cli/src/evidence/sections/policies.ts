@@ -36,8 +36,20 @@ ${others.length === 0 ? nothing : html`<h3>Other edits</h3><ul>${others.slice(0,
 
 function renderPolicy({ kind, name, before, after, edits, leftOut }: PolicyView): Html {
   return html`<h3>${kindNames[kind] ?? kind}: ${name.slice(kind.length + 1)}</h3>
-${after === undefined ? html`<p>It was not in force at the end of the period.</p>` : html`<ul>${describePolicy(after).map((sentence) => html`<li>${sentence}</li>`)}</ul>`}
-${edits.length === 0 ? html`<p class="quiet">Not edited in the period${before === undefined ? "" : html`; last by ${before.by} at ${moment(before.time)}`}.</p>` : html`<ul>${edits.map((edit, index) => html`<li>${renderEdit(edit)}${index < edits.length - 1 || after === undefined ? said(edit) : nothing}</li>`)}</ul>`}
+${
+  after === undefined
+    ? html`<p>It was not in force at the end of the period.</p>`
+    : html`<ul>${describePolicy(after).map((sentence) => html`<li>${sentence}</li>`)}</ul>`
+}
+${
+  edits.length === 0
+    ? html`<p class="quiet">Not edited in the period${before === undefined ? "" : html`; last by ${before.by} at ${moment(before.time)}`}.</p>`
+    : html`<p class="quiet">Edits in the period:</p><ul>${
+        before === undefined
+          ? nothing
+          : html`<li>when it began, as ${before.by} had left it at ${moment(before.time)}${said(before)}</li>`
+      }${edits.map((edit) => html`<li>${renderEdit(edit)}${edit === after ? "; so it stands" : said(edit)}</li>`)}</ul>`
+}
 ${leftOut === 0 ? nothing : html`<p class="quiet">${leftOut} earlier edits are not shown here.</p>`}`;
 }
 
@@ -47,6 +59,6 @@ function renderEdit({ operation, by, time, where, problem }: PolicyEdit): Html {
 
 /** What an edit said that is not what stands at the end. */
 function said(edit: PolicyEdit): Html {
-  const sentences = describePolicy(edit);
-  return sentences.length === 0 ? nothing : html`<span class="quiet">; it said: ${sentences.join(" ")}</span>`;
+  const sentences = edit.operation === "refused" ? [] : describePolicy(edit);
+  return sentences.length === 0 ? nothing : html`<br><span class="quiet">It said: ${sentences.join(" ")}</span>`;
 }
