@@ -150,9 +150,9 @@ export class LedgerParts {
   }
 }
 
-function report({ id, directory, recovery, tip }: LedgerWriter, logger: Logger): void {
-  const fields = { ledger: id, directory, seq: tip().seq };
-  const { created, archived, repairedBytes, damaged } = recovery;
+function report(writer: LedgerWriter, logger: Logger): void {
+  const { created, archived, repairedBytes, damaged } = writer.recovery;
+  const fields = { ledger: writer.id, directory: writer.directory, seq: writer.tip().seq };
   logger.info({ ...fields, created }, "Opened the ledger");
   if (repairedBytes > 0) logger.warn({ ...fields, bytes: repairedBytes }, "Cut off a torn record");
   if (archived !== undefined)
