@@ -89,6 +89,11 @@ ${service("alone", "{name: dead}", "app")}
 ${service("grpc", "{name: dead}", "grpc")}
 ${service("late", "{name: living}", "late")}
 apiVersion: hedgerow.dev/v1alpha1
+kind: TrafficPolicy
+metadata: {name: digits, namespace: models}
+spec: {targetRefs: [{kind: Service, name: digits}], maxRequestBytes: 16Mi}
+---
+apiVersion: hedgerow.dev/v1alpha1
 kind: Workload
 metadata: {name: teller, namespace: branch}
 spec:
@@ -154,6 +159,8 @@ describe("with one application dead and one alive", () => {
   test.each([
     ["small", [Buffer.alloc(10)]],
     ["of 3 MiB", [Buffer.alloc(3 * 1024 * 1024)]],
+    // More than a connection's buffer, less than the TrafficPolicy allows.
+    ["of 12 MiB", [Buffer.alloc(12 * 1024 * 1024)]],
     // The refusal arrives while the body still comes.
     ["that comes slowly", Array.from({ length: 5 }, () => Buffer.alloc(100_000))],
   ])("a body %s arrives whole", async (_, parts) => {

@@ -1,7 +1,8 @@
 // Writes a proxy's snapshot into files in the form in which Envoy reads it from a path: one response a file.
 import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { JsonValue } from "@bufbuild/protobuf";
+import { create, fromBinary, type JsonValue, toBinary } from "@bufbuild/protobuf";
+import { DiscoveryResponseSchema, ResourceSchema } from "@hedgerow/proto/envoy/service/discovery/v3/discovery";
 import type { ProxySnapshot, Resource } from "../src/snapshot/snapshot.ts";
 import { resourceJson, TYPE_NAMES, type TypeName } from "../src/snapshot/yaml.ts";
 import type { Identity } from "./identity.ts";
@@ -16,7 +17,11 @@ export function pathSource(dir: string, file: string) {
 /** What is referred to comes first, so that Envoy never meets a reference to a file that is not there. */
 export function writeSnapshot(dir: string, proxy: ProxySnapshot): void {
   for (const type of ["endpoints", "routes"] as const)
-    for (const resource of resourcesOf(proxy, type)) writeResources(dir, fileOf(type, resource.name), type, [resource]);
+    for (const resource of resourcesOf(proxy, type)) {
+      const file = fileOf(type, resource.name);
+      if (type === "routes") writeBinary(dir, file, resource);
+      else writeResources(dir, file, type, [resource]);
+    }
   for (const type of ["clusters", "listeners"] as const)
     writeResources(dir, `${type}.json`, type, resourcesOf(proxy, type));
 }
@@ -43,6 +48,17 @@ export function writeSecrets(dir: string, { key, cert, ca }: Identity): void {
     replaceFile(join(dir, secretFile(secret.name)), JSON.stringify({ resources: [{ "@type": SECRET, ...secret }] }));
 }
 
+// As its bytes are: JSON would lose the fields that our types do not know. Nothing in it is read from elsewhere.
+function writeBinary(dir: string, file: string, resource: Resource): void {
+  const { resource: any } = fromBinary(ResourceSchema, resource.encoded);
+  const response = create(DiscoveryResponseSchema, {
+    versionInfo: versionOf([resource]),
+    resources: any === undefined ? [] : [any],
+  });
+  mkdirSync(join(dir, "resources"), { recursive: true });
+  replaceFile(join(dir, file), toBinary(DiscoveryResponseSchema, response));
+}
+
 function writeResources(dir: string, file: string, type: TypeName, resources: readonly Resource[]): void {
   const typed = resources.map((resource) => ({
     "@type": TYPE_NAMES[type],
@@ -53,7 +69,7 @@ function writeResources(dir: string, file: string, type: TypeName, resources: re
 }
 
 // Envoy watches for a file that is moved into place.
-function replaceFile(path: string, text: string): void {
+function replaceFile(path: string, text: string | Uint8Array): void {
   writeFileSync(`${path}.new`, text);
   renameSync(`${path}.new`, path);
 }
@@ -82,7 +98,7 @@ function secretFile(name: JsonValue | undefined): string {
 
 function fileOf(type: "routes" | "endpoints", name: JsonValue | undefined): string {
   if (typeof name !== "string") throw new Error("expected a name");
-  return `resources/${type}-${encodeURIComponent(name)}.json`;
+  return `resources/${type}-${encodeURIComponent(name)}.${type === "routes" ? "pb" : "json"}`;
 }
 
 function mapping(value: JsonValue): Readonly<Record<string, JsonValue>> {

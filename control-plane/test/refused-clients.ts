@@ -99,7 +99,7 @@ const webText: AskClient = async (port, bodyBytes) => {
   const answer = await post(port, path, { "content-type": type, "x-grpc-web": "1" }, body);
   const frame = Buffer.from(String(answer.body), "base64");
   if (answer.status !== 200 || answer.headers["content-type"] !== type) throw new Error(JSON.stringify(answer.headers));
-  if (frame[0] !== 0x80 || frame.readUInt32BE(1) !== frame.length - 5) throw new Error(`no trailers: ${frame}`);
+  if (frame[0] !== 0x80 || frame.readUInt32BE(1) !== frame.length - 5) throw new Error(`no trailers: ${String(frame)}`);
   const [, grpcStatus] = /^grpc-status: ?(\d+)\r\n/.exec(String(frame.subarray(5))) ?? [];
   return {
     code: status[Number(grpcStatus)] ?? "",

@@ -64,8 +64,15 @@ function chainsOf(mtls: MtlsMode, ports: readonly (readonly [PortProtocol, Compi
     .flatMap(([protocol, compiled], index): readonly MessageInitShape<typeof FilterChainSchema>[] => {
       const port = 8000 + index;
       const inbound = {
-        ...{ port, appPort: port, protocol, origin, access: [compiled], accessOrigins: [] },
-        ...{ inspection: undefined, maxRequestBytes: undefined },
+        port,
+        appPort: port,
+        protocol,
+        origin,
+        access: [compiled],
+        accessOrigins: [],
+        inspection: undefined,
+        maxRequestBytes: undefined,
+        trafficOrigins: [],
       };
       return inboundChains({ trustDomain: "bank.ae", nodeId: "n/pod", mtls, inbound });
     })

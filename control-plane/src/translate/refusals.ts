@@ -43,7 +43,7 @@ const OTHER_CODE = { grpc: 2, connect: "unknown" } as const;
 
 /** In CEL. NOTE: in a body it sees the status that a mapper sets, in a header the one before. */
 function byStatus(of: (code: (typeof CODES)[number] | typeof OTHER_CODE) => string): string {
-  const cases = CODES.map((code) => `response.code in [${code.http}] ? '${of(code)}' : `);
+  const cases = CODES.map((code) => `response.code in [${code.http.join()}] ? '${of(code)}' : `);
   return `%CEL(${cases.join("")}'${of(OTHER_CODE)}')%`;
 }
 
@@ -155,7 +155,7 @@ function streamMapper({ http, connect }: (typeof CODES)[number]): Mapper {
     { format: ID, chars: UUID_CHARS },
     literal('"}}'),
   ];
-  return when(both(CONNECT_STREAM, IS_UUID, `response.code in [${http}]`), {
+  return when(both(CONNECT_STREAM, IS_UUID, `response.code in [${http.join()}]`), {
     statusCode: 200,
     // The client refuses frames of another type than it sent.
     headersToAdd: [DECISION, UNSERVED, header("content-type", "%REQ(CONTENT-TYPE)%")],

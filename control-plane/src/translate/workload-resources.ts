@@ -122,7 +122,12 @@ export class WorkloadTranslation {
       name: message.name,
       schema: RouteConfigurationSchema,
       message,
-      origins: [...inbound.accessOrigins, ...(inbound.inspection?.origins ?? []), inbound.origin],
+      origins: [
+        ...inbound.accessOrigins,
+        ...(inbound.inspection?.origins ?? []),
+        ...inbound.trafficOrigins,
+        inbound.origin,
+      ],
     });
   }
 }
