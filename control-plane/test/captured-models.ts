@@ -65,6 +65,7 @@ export function pod(scope: OutboundScope, fixture: PodFixture): MeshWorkload {
         accessOrigins: [],
         inspection: undefined,
         maxRequestBytes: undefined,
+        trafficOrigins: [],
       };
     }),
     upstreams: [],

@@ -50,8 +50,8 @@ function expectInjected(plain: Any, made: Any): void {
   });
   assert.deepEqual(made.metadata.labels["hedgerow.dev/mesh"], "true");
   assert.deepEqual(
-    made.spec.volumes.slice(-3).map(({ name }: Any) => name),
-    ["hedgerow-run", "hedgerow-token", "hedgerow-no-token"],
+    made.spec.volumes.slice(-4).map(({ name }: Any) => name),
+    ["hedgerow-run", "hedgerow-token", "hedgerow-no-token", "hedgerow-audit"],
   );
 
   const text = proxy.env.find(({ name }: Any) => name === "HEDGEROW_PROBES").value;
@@ -90,7 +90,7 @@ function expectInjected(plain: Any, made: Any): void {
 
   const rest = (spec: Any) => without(spec, ["containers", "initContainers", "volumes"]);
   assert.deepEqual(rest(made.spec), rest(plain.spec));
-  assert.deepEqual(made.spec.volumes.slice(0, -3), plain.spec.volumes ?? []);
+  assert.deepEqual(made.spec.volumes.slice(0, -4), plain.spec.volumes ?? []);
 }
 
 /** Names that the API server makes up differ. */

@@ -88,7 +88,7 @@ describe("a pod", () => {
     expect(tokens).toEqual([
       ["kube-api-access"],
       ["hedgerow-no-token"],
-      ["hedgerow-run", "hedgerow-token", "hedgerow-no-token"],
+      ["hedgerow-run", "hedgerow-token", "hedgerow-no-token", "hedgerow-audit"],
     ]);
   });
 

@@ -1,4 +1,5 @@
 import { type AuditPolicy, type ObjectKey, objectRef, type Service, type SourceObject } from "@hedgerow/manifest";
+import type { Origin } from "../snapshot/snapshot.ts";
 import { compareAge, compareText, keyOf, objectOfKind } from "./catalog.ts";
 import type { Finding } from "./finding.ts";
 import { type GenerationOf, governedServices, governing, type ParentsByBackend } from "./governing.ts";
@@ -14,6 +15,7 @@ export const DEFAULT_MAX_REQUEST_BYTES = 4 * 1_048_576;
 export interface InboundInspection {
   readonly inspection: Inspection | undefined;
   readonly maxRequestBytes: number | undefined;
+  readonly trafficOrigins: readonly Origin[];
 }
 
 export interface InspectionInput {
@@ -43,7 +45,7 @@ export interface ResolvedInspection {
 
 type Policies = ReadonlyMap<SourceObject<AuditPolicy>, TargetKey>;
 
-const NOTHING: InboundInspection = { inspection: undefined, maxRequestBytes: undefined };
+const NOTHING: InboundInspection = { inspection: undefined, maxRequestBytes: undefined, trafficOrigins: [] };
 
 /** Resolves the AuditPolicies of one build after another. */
 export class InspectionTable {
@@ -69,6 +71,7 @@ export class InspectionTable {
         return this.#inspections.of(`${namespace} ${inFront.join()}`, [winner, generation, limit], () => ({
           inspection: winner && inspectionOf(winner.manifest, generation, inFront, limit),
           maxRequestBytes: limit?.maxRequestBytes,
+          trafficOrigins: limit?.origins ?? [],
         }));
       },
     };

@@ -56,6 +56,8 @@ export interface InboundPort {
   readonly inspection: Inspection | undefined;
   /** Bytes of one request, of a TrafficPolicy; of several the least. Undefined: the default. */
   readonly maxRequestBytes: number | undefined;
+  /** The TrafficPolicy that `maxRequestBytes` came from. */
+  readonly trafficOrigins: readonly Origin[];
 }
 
 /** What one AuditPolicy asks of an inbound port. */

@@ -90,10 +90,10 @@ export class PodTable {
       ports.map(({ port, protocol, services: [service = owner] }, index): InboundPort => {
         const { access: policies = [], accessOrigins = [] } = governing[index] ?? {};
         const origin = { object: refOf(service), path: ["spec", "ports"] };
-        const { inspection: asked, maxRequestBytes } = inspected[index] ?? {};
+        const { inspection: asked, maxRequestBytes, trafficOrigins = [] } = inspected[index] ?? {};
         return {
           ...{ port, appPort: port, protocol, origin, access: policies, accessOrigins },
-          ...{ inspection: asked, maxRequestBytes },
+          ...{ inspection: asked, maxRequestBytes, trafficOrigins },
         };
       }),
     );

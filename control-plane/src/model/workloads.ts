@@ -64,10 +64,10 @@ export class WorkloadTable {
           inbound: inbound.map(({ port, appPort, protocol }, index) => {
             const { access: policies = [], accessOrigins = [] } = governing[index] ?? {};
             const origin = { object, path: ["spec", "inbound", index] };
-            const { inspection: asked, maxRequestBytes } = inspected[index] ?? {};
+            const { inspection: asked, maxRequestBytes, trafficOrigins = [] } = inspected[index] ?? {};
             return {
               ...{ port, appPort, protocol, origin, access: policies, accessOrigins },
-              ...{ inspection: asked, maxRequestBytes },
+              ...{ inspection: asked, maxRequestBytes, trafficOrigins },
             };
           }),
           upstreams,
