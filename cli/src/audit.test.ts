@@ -683,6 +683,16 @@ describe("what is in a ledger", () => {
     });
   });
 
+  it("may lie there twice, and is read once", async () => {
+    const copy = (audit: string) =>
+      cpSync(join(audit, "models.models"), join(audit, "models.models-copy"), { recursive: true });
+    const { stdout, stderr } = await askOffline(copy, "explain", DENIED, ...asAuditor());
+    expect(stdout).toMatch(/^8R4GK2M9D0Z4XN8B {2}refused/);
+    expect(stderr).toMatch(
+      /^hedgerow: warning: AUDIT\/models.models and AUDIT\/models.models-copy are the same ledger: the first is read\n/,
+    );
+  });
+
   it("may be torn at its end while it is written", async () => {
     const { code, stdout } = await askOffline(
       (audit) => appendFileSync(segment(audit, 1), "0123"),

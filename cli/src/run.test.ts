@@ -151,6 +151,7 @@ describe("hedgerow translate", () => {
       "clusters",
       "endpoints",
       "workload-configs",
+      "inspection-configs",
     ]);
     expect(stderr).toBe(
       "hedgerow: warning: no MeshConfig in these files: trust-domain.example stands in for the trust domain\n",

@@ -4,7 +4,7 @@ import { describeQuery, parseSelection } from "../audit/choose.ts";
 import { csvHeader, csvRow } from "../audit/csv.ts";
 import type { Entry } from "../audit/entry.ts";
 import { viewEntry } from "../audit/entry-view.ts";
-import { knownLedgers, openLedgers, readEncryptionKey } from "../audit/open-ledgers.ts";
+import { openLedgers, readableLedgers, readEncryptionKey } from "../audit/open-ledgers.ts";
 import { readEntries } from "../audit/read-entries.ts";
 import { formatCount } from "../audit/words.ts";
 import type { ExportOptions } from "../commands/audit.ts";
@@ -21,7 +21,7 @@ export async function exportLedgers(session: Session, command: Command, options:
     throw new CliError("usage", "audit export has --format jsonl and --format csv: -o does not apply");
   const selection = parseSelection(options, session.host.now());
   const keys = readEncryptionKey(encryptionKey);
-  const ledgers = knownLedgers(await openLedgers(options.ledger, session.host.env));
+  const ledgers = readableLedgers(session, await openLedgers(options.ledger, session.host.env));
   await using writer = out === undefined ? standardOutput(session) : await openPrivateFile(out);
   await announceRead(session, command, {
     command: "export",

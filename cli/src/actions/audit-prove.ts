@@ -4,7 +4,7 @@ import { announceRead } from "../audit/announce.ts";
 import { parseReference } from "../audit/choose.ts";
 import { chooseRequest } from "../audit/choose-request.ts";
 import { findRequests } from "../audit/find-decision.ts";
-import { knownLedgers, openLedgers, readEncryptionKey, unlessUnreadable } from "../audit/open-ledgers.ts";
+import { openLedgers, readableLedgers, readEncryptionKey, unlessUnreadable } from "../audit/open-ledgers.ts";
 import type { ProveOptions } from "../commands/audit.ts";
 import { CliError, type ExitCode, exitCodes } from "../errors.ts";
 import { renderDocument } from "../screen/document.ts";
@@ -24,7 +24,7 @@ export async function proveDecision(
     );
   const reference = parseReference(id);
   const keys = readEncryptionKey(options.encryptionKey);
-  const ledgers = knownLedgers(await openLedgers(options.ledger, session.host.env));
+  const ledgers = readableLedgers(session, await openLedgers(options.ledger, session.host.env));
   await announceRead(session, command, {
     command: "prove",
     ledgers: ledgers.map(({ identity }) => identity.ledger),

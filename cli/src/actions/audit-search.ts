@@ -3,7 +3,7 @@ import { announceRead } from "../audit/announce.ts";
 import { describeQuery, parseSelection } from "../audit/choose.ts";
 import { viewEntry } from "../audit/entry-view.ts";
 import { Newest } from "../audit/newest.ts";
-import { knownLedgers, openLedgers, readEncryptionKey } from "../audit/open-ledgers.ts";
+import { openLedgers, readableLedgers, readEncryptionKey } from "../audit/open-ledgers.ts";
 import { readEntries } from "../audit/read-entries.ts";
 import type { SearchOptions } from "../commands/audit.ts";
 import { CliError, type ExitCode, exitCodes } from "../errors.ts";
@@ -17,7 +17,7 @@ export async function searchLedgers(session: Session, command: Command, options:
   const selection = parseSelection(options, session.host.now());
   const newest = new Newest(parseLimit(options.limit));
   const keys = readEncryptionKey(options.encryptionKey);
-  const ledgers = knownLedgers(await openLedgers(options.ledger, session.host.env));
+  const ledgers = readableLedgers(session, await openLedgers(options.ledger, session.host.env));
   await announceRead(session, command, {
     command: "search",
     ledgers: ledgers.map(({ identity }) => identity.ledger),

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { announceRead } from "../audit/announce.ts";
 import { describeQuery } from "../audit/choose.ts";
 import { isSound } from "../audit/ledger-report.ts";
-import { knownLedgers, openLedgers, readEncryptionKey } from "../audit/open-ledgers.ts";
+import { openLedgers, readableLedgers, readEncryptionKey } from "../audit/open-ledgers.ts";
 import { parseTimeRange } from "../audit/parse-time-range.ts";
 import { readOpenRecords } from "../audit/read-entries.ts";
 import { loadTrust } from "../audit/trust.ts";
@@ -27,7 +27,7 @@ export async function writeEvidence(session: Session, command: Command, options:
   const keys = readEncryptionKey(options.encryptionKey);
   const trust = await loadTrust(session, command, options);
   const ledgers = await openLedgers(options.ledger, host.env);
-  const known = knownLedgers(ledgers);
+  const known = readableLedgers(session, ledgers);
   await announceRead(session, command, {
     command: "evidence",
     ledgers: known.map(({ identity }) => identity.ledger),

@@ -8,8 +8,8 @@ import { explainRequest, type RecordCheck } from "../audit/explanation.ts";
 import { type FoundRequest, findRequests, type Related } from "../audit/find-decision.ts";
 import {
   type KnownLedger,
-  knownLedgers,
   openLedgers,
+  readableLedgers,
   readEncryptionKey,
   unlessUnreadable,
 } from "../audit/open-ledgers.ts";
@@ -30,7 +30,7 @@ export async function explain(
   const reference = parseReference(id);
   const keys = readEncryptionKey(options.encryptionKey);
   const trust = await loadTrust(session, command, options);
-  const ledgers = knownLedgers(await openLedgers(options.ledger, session.host.env));
+  const ledgers = readableLedgers(session, await openLedgers(options.ledger, session.host.env));
   await announceRead(session, command, {
     command: "explain",
     ledgers: ledgers.map(({ identity }) => identity.ledger),

@@ -3,6 +3,8 @@ import { LedgerError, type LedgerIdentity } from "@hedgerow/ledger";
 import { readIdentity } from "@hedgerow/ledger/store";
 import { CliError, reasonOf } from "../errors.ts";
 import type { Host } from "../host.ts";
+import { printable } from "../screen/printable.ts";
+import type { Session } from "../session.ts";
 import { findSomeLedgers, ledgerPlaces } from "./find-ledgers.ts";
 
 export interface LedgerDirectory {
@@ -27,9 +29,25 @@ export interface KnownLedger extends LedgerDirectory {
   readonly identity: LedgerIdentity;
 }
 
-/** Those that say whose they are: what the others hold can be verified, and belongs to nobody. */
-export function knownLedgers(ledgers: readonly LedgerDirectory[]): readonly KnownLedger[] {
-  return ledgers.flatMap(({ directory, identity }) => (identity === undefined ? [] : [{ directory, identity }]));
+/**
+ * Those that say whose they are: what the others hold can be verified, and belongs to nobody. Of several copies of one ledger the
+ * first, or what happened would seem to have happened twice.
+ */
+export function readableLedgers(session: Session, ledgers: readonly LedgerDirectory[]): readonly KnownLedger[] {
+  const known = new Map<string, KnownLedger>();
+  for (const { directory, identity } of ledgers) {
+    if (identity === undefined)
+      session.say(`hedgerow: warning: ${printable(directory)} has no ledger.json: it is not read\n`);
+    else {
+      const first = known.get(identity.ledger);
+      if (first === undefined) known.set(identity.ledger, { directory, identity });
+      else
+        session.say(
+          `hedgerow: warning: ${printable(first.directory)} and ${printable(directory)} are the same ledger: the first is read\n`,
+        );
+    }
+  }
+  return [...known.values()];
 }
 
 /** Turns what the file system refuses, and what is no ledger, into words. @throws CliError usage. */

@@ -3,7 +3,14 @@ import { type Command, Option } from "commander";
 import type { Session } from "../session.ts";
 import { examples } from "./examples.ts";
 
-const typeNames = ["listeners", "routes", "clusters", "endpoints", "workload-configs"] as const satisfies TypeName[];
+const typeNames = [
+  "listeners",
+  "routes",
+  "clusters",
+  "endpoints",
+  "workload-configs",
+  "inspection-configs",
+] as const satisfies TypeName[];
 
 /** What a person wrote behind `translate`. */
 export interface TranslateOptions {
