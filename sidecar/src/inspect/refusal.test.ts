@@ -3,7 +3,7 @@ import type { Protocol } from "./decode/read-result.ts";
 import { type Answer, allowed, type DenialStatus, denied } from "./refusal.ts";
 
 const decision = "0123456789ABCDEF";
-const message = `refused: decision ${decision}`;
+const message = `refused: ${decision}`;
 
 function headersOf({ headers }: Answer): Readonly<Record<string, string>> {
   const pairs = headers.flatMap((name, at) => (at % 2 === 0 ? [[name, headers[at + 1] ?? ""] as const] : []));

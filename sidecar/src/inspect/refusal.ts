@@ -51,7 +51,7 @@ export function denied(denial: {
   readonly contentType: string;
 }): Answer {
   const { decision, status, protocol } = denial;
-  const message = `refused: decision ${decision}`;
+  const message = `refused: ${decision}`;
   const { type, body } = bodyOf(protocol, mediaType(denial.contentType), status, message);
   const callers = Buffer.isBuffer(body) || protocol === "grpc-web" ? 200 : status;
   const indirect = DENIAL_STATUSES.some((one) => one === callers);

@@ -117,7 +117,7 @@ describe("a request", () => {
   test("of a caller that no policy allows is refused and recorded", async () => {
     const { status, headers, body } = await ask(INFER, { headers: {} });
     const id = headers["x-hedgerow-decision"];
-    expect([status, JSON.parse(body)]).toEqual([403, { error: `refused: decision ${id}` }]);
+    expect([status, JSON.parse(body)]).toEqual([403, { error: `refused: ${id}` }]);
     expect(recorder.records).toMatchObject([{ id, verdict: "deny", status: 403, reason: "access" }]);
   });
 
@@ -171,7 +171,7 @@ describe("where a record can't be written", () => {
     recorderThere = why !== "no ledger";
     const { status, headers, body } = await ask(INFER);
     expect([status, headers["x-hedgerow-status"]]).toEqual([403, "503"]);
-    expect(JSON.parse(body)).toEqual({ error: `refused: decision ${headers["x-hedgerow-decision"]}` });
+    expect(JSON.parse(body)).toEqual({ error: `refused: ${headers["x-hedgerow-decision"]}` });
     expect(recorder.misses).toEqual([]);
     expect(inspector.counts.failures).toBe(1);
   });
