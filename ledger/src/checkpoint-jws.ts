@@ -61,7 +61,9 @@ export function readCheckpoint(jws: string, roots: readonly Uint8Array[]): JwsRe
   if (certificate === undefined) return wrong("checkpoint's certificate can't be read");
   if (!roots.some((root) => isIssuedBy(certificate, root)))
     return wrong("checkpoint's certificate is not of the trust domain's authority");
-  if (certificate.keyUsage?.length !== 1 || certificate.keyUsage[0] !== CHECKPOINT_USAGE)
+  // Undefined where there is no such extension, whatever its type says.
+  const usages = certificate.keyUsage as readonly string[] | undefined;
+  if (usages?.length !== 1 || usages[0] !== CHECKPOINT_USAGE)
     return wrong("checkpoint's certificate is not for checkpoints");
   if (certificate.publicKey.asymmetricKeyType !== "ed25519") return wrong("checkpoint's key is not Ed25519");
   const { spiffeId, node } = namesOf(certificate);

@@ -98,8 +98,9 @@ export class Checkpointer implements AsyncDisposable {
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.checkpointNow().catch((error: unknown) => this.#failed("Checkpoint failed", String(error)));
-      if (signal.aborted) return;
       await new Promise<void>((resolve) => {
+        // Aborted meanwhile: nobody would wake us.
+        if (signal.aborted) return resolve();
         const timer = setTimeout(() => this.#wake?.(), INTERVAL_MS);
         this.#wake = () => {
           clearTimeout(timer);
