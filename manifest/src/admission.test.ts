@@ -35,6 +35,12 @@ kind: MeshConfig
 metadata: {name: mesh}
 spec: {trustDomain: bank.ae${spec}}
 `;
+const audit = (spec: string) => `apiVersion: hedgerow.dev/v1alpha1
+kind: AuditPolicy
+metadata: {name: digits, namespace: models}
+spec: {targetRefs: [{kind: Service, name: digits}]${spec}}
+`;
+const kept = "keys: {encryption: {secretName: key}}, sinks: [{name: share, file: {path: /mnt/audit}}]";
 const strict = ", mtls: {mode: strict}, access: {default: deny}";
 
 describe("what the command refuses is refused in the same words", () => {
@@ -109,6 +115,30 @@ describe("warnings", () => {
         "spec.parentRefs[2] names a a second time",
         "spec.rules[0].backendRefs[2] names b:80 a second time: its weights add up",
       ],
+    ],
+    ["a ledger that is encrypted and copied", audit(`, ${kept}`), []],
+    [
+      "a ledger that is readable and nowhere else",
+      audit(""),
+      [
+        "spec.keys has no encryption: who reads the disk reads the records",
+        "spec.sinks is empty: records are where the sidecar is, and go with its disk",
+      ],
+    ],
+    [
+      "a ledger that may have gaps and keeps nothing",
+      audit(`, failMode: open, retention: {keepYears: 0}, ${kept}`),
+      [
+        "spec.failMode is open: while records can't be written, nobody knows who asked",
+        "spec.retention.keepYears is 0: records go as soon as their segment is closed",
+      ],
+    ],
+    [
+      "copies that whoever wrote them can delete",
+      audit(
+        ", keys: {encryption: {secretName: key}}, sinks: [{name: s, region: r, s3: {bucket: abc, credentials: {secretName: c}}}]",
+      ),
+      ["spec.sinks[0].s3.objectLock is none: who has the credentials can delete the copies"],
     ],
     [
       "a workload that is nowhere and does nothing",

@@ -121,28 +121,28 @@ function onAudit({ spec }: AuditPolicy): readonly Note[] {
     when(
       spec.failMode === "open",
       ["spec", "failMode"],
-      "is open: while records cannot be written, nobody knows who asked",
+      "is open: while records can't be written, nobody knows who asked",
     ),
     when(
       spec.keys.encryption === undefined,
       ["spec", "keys"],
-      "has no encryption: who reads the disk reads the records, and nothing destroys them",
+      "has no encryption: who reads the disk reads the records",
     ),
     when(
       spec.sinks.length === 0,
       ["spec", "sinks"],
-      "is empty: the records are where the sidecar is, and go with its disk",
+      "is empty: records are where the sidecar is, and go with its disk",
     ),
     when(
       spec.retention.keepYears === 0,
       ["spec", "retention", "keepYears"],
-      "is 0: records go as soon as a segment is closed",
+      "is 0: records go as soon as their segment is closed",
     ),
     ...spec.sinks.map((sink, index) =>
       when(
         "s3" in sink && sink.s3.objectLock === "none",
         ["spec", "sinks", index, "s3", "objectLock"],
-        "is none: who has the credentials can delete what was recorded",
+        "is none: who has the credentials can delete the copies",
       ),
     ),
   ].flat();

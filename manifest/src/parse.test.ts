@@ -77,12 +77,16 @@ describe("what is wrong with a document", () => {
     [
       "a kind of something else",
       "kind: Deployment",
-      ['m.yaml:1:7: unknown kind "Deployment"; known kinds: MeshConfig, Workload, Service, HTTPRoute, AccessPolicy, AuditPolicy, TrafficPolicy'],
+      [
+        'm.yaml:1:7: unknown kind "Deployment"; known kinds: MeshConfig, Workload, Service, HTTPRoute, AccessPolicy, AuditPolicy, TrafficPolicy',
+      ],
     ],
     [
       "a kind named as an object's own method",
       "kind: toString",
-      ['m.yaml:1:7: unknown kind "toString"; known kinds: MeshConfig, Workload, Service, HTTPRoute, AccessPolicy, AuditPolicy, TrafficPolicy'],
+      [
+        'm.yaml:1:7: unknown kind "toString"; known kinds: MeshConfig, Workload, Service, HTTPRoute, AccessPolicy, AuditPolicy, TrafficPolicy',
+      ],
     ],
     [
       "another version",

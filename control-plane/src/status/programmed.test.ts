@@ -1,6 +1,13 @@
-import { objectKey } from "@hedgerow/manifest";
-import { type AdsTypeUrl, CLUSTER_TYPE_URL, LISTENER_TYPE_URL } from "@hedgerow/proto";
+import { type ObjectKey, objectKey } from "@hedgerow/manifest";
+import {
+  type AdsTypeUrl,
+  CLUSTER_TYPE_URL,
+  INSPECTION_CONFIG_TYPE_URL,
+  LISTENER_TYPE_URL,
+  ROUTE_TYPE_URL,
+} from "@hedgerow/proto";
 import { describe, expect, test } from "vitest";
+import { build, readExample } from "../../test/mesh.ts";
 import type { Behind, ProxyState } from "../ads/proxy-state.ts";
 import { layered } from "../snapshot/layers.ts";
 import type { ProxySnapshot, Resource } from "../snapshot/snapshot.ts";
@@ -51,6 +58,29 @@ function state(
     types: new Map([...resources].map(([typeUrl, wanted]) => [typeUrl, typeState(wanted, behind[typeUrl])])),
   };
 }
+
+test("an AuditPolicy needs the routes that lead to the agent, and what the agent is told; a TrafficPolicy the routes", () => {
+  const typesOf = (example: string, object: ObjectKey) => {
+    const { snapshot } = build(readExample(`${import.meta.dirname}/../../../manifests/examples/${example}.yaml`));
+    return Object.fromEntries(
+      [...snapshot.values()].flatMap(({ nodeId, resources }) => {
+        const all = [...resources.values()].flatMap((byName) => [...byName.values()]);
+        const found = all.filter(({ origins }) => origins.some((origin) => objectKey(origin.object) === object));
+        return found.length === 0 ? [] : [[nodeId, new Set(found.map(({ typeUrl }) => typeUrl))]];
+      }),
+    );
+  };
+  expect(typesOf("audit", "AuditPolicy/models/card-fraud")).toEqual({
+    "models/card-fraud-1": new Set([ROUTE_TYPE_URL, INSPECTION_CONFIG_TYPE_URL]),
+  });
+  expect(typesOf("audit", "AuditPolicy/models/models")).toEqual({
+    "models/digits-1": new Set([ROUTE_TYPE_URL, INSPECTION_CONFIG_TYPE_URL]),
+  });
+  expect(typesOf("traffic", "TrafficPolicy/models/documents")).toEqual({
+    "branch/scanner-1": new Set([ROUTE_TYPE_URL]),
+    "models/documents-1": new Set([ROUTE_TYPE_URL]),
+  });
+});
 
 describe("proxies that share most of what they run", () => {
   const [a, b] = [proxy("models/a", "own-a"), proxy("models/b", "x2")];
