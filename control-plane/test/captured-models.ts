@@ -10,15 +10,30 @@ import {
   serviceAccountId,
 } from "@hedgerow/policy";
 import type { MtlsMode, PortProtocol } from "../src/cluster/state.ts";
-import type { Endpoint, InboundPort, MeshWorkload, Model, OutboundScope, ServicePort } from "../src/model/model.ts";
+import type {
+  Endpoint,
+  InboundPort,
+  Inspection,
+  MeshWorkload,
+  Model,
+  OutboundScope,
+  ServicePort,
+} from "../src/model/model.ts";
 import type { Origin } from "../src/snapshot/snapshot.ts";
 import { TRUST_DOMAIN } from "./mesh.ts";
+
+interface PortFixture {
+  readonly protocol: PortProtocol;
+  readonly access?: readonly CompiledAccess[];
+  /** Default false: nothing records. */
+  readonly isRecorded?: boolean;
+}
 
 export interface PodFixture {
   /** NAMESPACE/POD. */
   readonly nodeId: string;
   readonly address: string;
-  readonly inbound?: Readonly<Record<number, { protocol: PortProtocol; access?: readonly CompiledAccess[] }>>;
+  readonly inbound?: Readonly<Record<number, PortFixture>>;
   /** Default strict. */
   readonly mtls?: MtlsMode;
   /** Default passthrough. */
@@ -46,6 +61,21 @@ function originOf(kind: string, id: string, ...path: Origin["path"]): Origin {
   return { object: ref(kind, id), path };
 }
 
+const inspection: Inspection = {
+  policy: manifestSchemas.AuditPolicy.parse({
+    apiVersion: "hedgerow.dev/v1alpha1",
+    kind: "AuditPolicy",
+    metadata: { name: "digits", namespace: "models" },
+    spec: { targetRefs: [{ kind: "Service", name: "digits" }] },
+  }),
+  ledger: "models/digits",
+  generation: 2,
+  failMode: "closed",
+  maxRequestBytes: 1_048_576,
+  services: ["models/digits"],
+  origins: [originOf("AuditPolicy", "models/digits", "spec")],
+};
+
 /** A pod; `scope` is one object for all that share it. */
 export function pod(scope: OutboundScope, fixture: PodFixture): MeshWorkload {
   const { nodeId, address, inbound = {}, mtls = "strict", outbound = "passthrough" } = fixture;
@@ -54,7 +84,7 @@ export function pod(scope: OutboundScope, fixture: PodFixture): MeshWorkload {
     nodeId,
     address,
     drainMs: 5_000,
-    inbound: Object.entries(inbound).map(([port, { protocol, access }]): InboundPort => {
+    inbound: Object.entries(inbound).map(([port, { protocol, access, isRecorded = false }]): InboundPort => {
       const whole = mtls === "permissive" ? allowAnyone("default allow") : allowMesh("default allow", TRUST_DOMAIN);
       return {
         port: Number(port),
@@ -63,7 +93,7 @@ export function pod(scope: OutboundScope, fixture: PodFixture): MeshWorkload {
         origin: originOf("Pod", nodeId, "spec"),
         access: access ?? [whole],
         accessOrigins: [],
-        inspection: undefined,
+        inspection: isRecorded ? inspection : undefined,
         maxRequestBytes: undefined,
         trafficOrigins: [],
       };
@@ -179,11 +209,13 @@ export const capturedModels: Readonly<Record<string, Model>> = {
         mtls: "permissive",
         inbound: {
           8080: { protocol: "http", access: policy([scoring, probes]) },
-          8081: { protocol: "http" },
+          8081: { protocol: "http", isRecorded: true },
           6379: { protocol: "tcp" },
           6380: { protocol: "tcp", access: policy([scoring]) },
           7000: { protocol: "auto" },
-          7001: { protocol: "auto", access: policy([probes]) },
+          7001: { protocol: "auto", access: policy([probes]), isRecorded: true },
+          // No requests are seen there.
+          7002: { protocol: "tcp", isRecorded: true },
         },
       },
     ],
