@@ -123,7 +123,7 @@ export class SegmentWriter implements LedgerWriter {
       await writer.#resume(recovered);
     } catch (thrown) {
       await writer.#fd?.close();
-      throw writeError(`open ledger ${identity.ledger}`, thrown);
+      throw thrown;
     }
     return writer;
   }

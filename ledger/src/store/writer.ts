@@ -5,7 +5,7 @@ import { claimsOfCheckpoint } from "../checkpoint-jws.ts";
 import { LedgerError } from "../errors.ts";
 import type { LedgerIdentity } from "../identity.ts";
 import { lastCheckpoint } from "./checkpoints.ts";
-import { IDENTITY_FILE, syncDirectory, systemCode, unlessAbsent } from "./files.ts";
+import { IDENTITY_FILE, syncDirectory, systemCode, unlessAbsent, writeError } from "./files.ts";
 import { type Lock, lockLedger } from "./lock.ts";
 import type { LedgerOptions, LedgerWriter } from "./options.ts";
 import { readIdentity } from "./read-lines.ts";
@@ -21,6 +21,14 @@ const KEPT_FILES = ["digest.key"];
  * locked, damaged (ledger.json), wrong_key, disk_full or write_failed.
  */
 export async function openLedger(options: LedgerOptions): Promise<LedgerWriter> {
+  try {
+    return await openOrBegin(options);
+  } catch (thrown) {
+    throw writeError(`open ledger in ${options.directory}`, thrown);
+  }
+}
+
+async function openOrBegin(options: LedgerOptions): Promise<LedgerWriter> {
   const { directory } = options;
   await mkdir(directory, { recursive: true, mode: 0o700 });
   let archived: string | undefined;
