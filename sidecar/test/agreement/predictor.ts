@@ -26,8 +26,8 @@ export type Answer =
   | { readonly kind: "refused"; readonly message: string };
 
 export interface RunningPredictor extends AsyncDisposable {
+  readonly address: string;
   readonly models: readonly ServedModel[];
-  readonly ask: (request: WireRequest) => Promise<Answer>;
 }
 
 const MAIN = join(import.meta.dirname, "../../../predictor/src/testing/identity/main.ts");
@@ -37,17 +37,30 @@ export async function runPredictor(maxRequestBytes: number): Promise<RunningPred
   const child = spawn(process.execPath, [MAIN, String(maxRequestBytes)], { stdio: ["pipe", "pipe", "inherit"] });
   const [line] = (await once(createInterface(child.stdout), "line")) as [string];
   const { address, models } = JSON.parse(line) as { address: string; models: ServedModel[] };
+  return {
+    address,
+    models,
+    async [Symbol.asyncDispose]() {
+      child.stdin.end();
+      await once(child, "exit");
+    },
+  };
+}
+
+export interface Asker extends Disposable {
+  readonly ask: (request: WireRequest) => Promise<Answer>;
+}
+
+/** Over both versions of HTTP, to the predictor or to what stands before it. */
+export function askerOf(address: string): Asker {
   const session = http2.connect(`http://${address}`);
   const agent = new http.Agent({ keepAlive: true });
   return {
-    models,
     ask: async (request) =>
       answerOf(await (request.http === "2" ? overHttp2(session, request) : overHttp1(agent, address, request))),
-    async [Symbol.asyncDispose]() {
+    [Symbol.dispose]() {
       session.close();
       agent.destroy();
-      child.stdin.end();
-      await once(child, "exit");
     },
   };
 }

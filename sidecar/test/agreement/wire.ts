@@ -16,7 +16,7 @@ export interface WireRequest {
   readonly chunked: boolean;
 }
 
-const METHOD = "/inference.GRPCInferenceService/ModelInfer";
+export const INFER = "/inference.GRPCInferenceService/ModelInfer";
 const ENCODINGS = [
   "grpc",
   "grpc",
@@ -97,7 +97,7 @@ function compressed(random: Random, bytes: Uint8Array, by: Compression): Uint8Ar
   }
 }
 
-const base = { method: "POST", path: METHOD, chunked: false } as const;
+const base = { method: "POST", path: INFER, chunked: false } as const;
 
 function plainOf(body: Uint8Array, json: boolean, compression: Compression | undefined): WireRequest {
   const headers: [string, string][] = [["content-type", json ? "application/json" : "application/proto"]];
@@ -170,7 +170,7 @@ function getOf(
         () => parts.slice(0, -1),
       ])()
     : parts;
-  const path = `${METHOD}?${odd.join("&")}`;
+  const path = `${INFER}?${odd.join("&")}`;
   return {
     ...base,
     encoding: `connect get ${encoding}`,
