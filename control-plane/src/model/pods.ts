@@ -92,8 +92,15 @@ export class PodTable {
         const origin = { object: refOf(service), path: ["spec", "ports"] };
         const { inspection: asked, maxRequestBytes, trafficOrigins = [] } = inspected[index] ?? {};
         return {
-          ...{ port, appPort: port, protocol, origin, access: policies, accessOrigins },
-          ...{ inspection: asked, maxRequestBytes, trafficOrigins },
+          port,
+          appPort: port,
+          protocol,
+          origin,
+          access: policies,
+          accessOrigins,
+          inspection: asked,
+          maxRequestBytes,
+          trafficOrigins,
         };
       }),
     );

@@ -66,8 +66,15 @@ export class WorkloadTable {
             const origin = { object, path: ["spec", "inbound", index] };
             const { inspection: asked, maxRequestBytes, trafficOrigins = [] } = inspected[index] ?? {};
             return {
-              ...{ port, appPort, protocol, origin, access: policies, accessOrigins },
-              ...{ inspection: asked, maxRequestBytes, trafficOrigins },
+              port,
+              appPort,
+              protocol,
+              origin,
+              access: policies,
+              accessOrigins,
+              inspection: asked,
+              maxRequestBytes,
+              trafficOrigins,
             };
           }),
           upstreams,
