@@ -20,12 +20,17 @@ const programs = {
     inputs: ["gateway-api/go.mod", "gateway-api/go.sum", "gateway-api/build.sh"],
     cost: "a download of a megabyte",
   },
+  /** An S3 server with object lock. */
+  versitygw: {
+    inputs: ["versitygw/go.mod", "versitygw/go.sum", "versitygw/build.sh"],
+    cost: "an S3 server from source; a minute",
+  },
 } as const;
 
 /** What is built with Go, once on a machine. */
 export type Program = keyof typeof programs;
 
-export const allPrograms: readonly Program[] = ["hkube", "pause", "gateway-api"];
+export const allPrograms: readonly Program[] = ["hkube", "pause", "gateway-api", "versitygw"];
 
 /** Where the program that this checkout describes stands, or will. */
 function programPath(program: Program): string {
