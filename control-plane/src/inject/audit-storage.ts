@@ -56,8 +56,8 @@ export function readAuditStorage(
 }
 
 /** Where each secret is, as a directory of its name. */
-export const SECRETS_DIRECTORY = "/var/run/secrets/hedgerow-audit";
-export const AUDIT_DIRECTORY = "/var/lib/hedgerow/audit";
+const SECRETS_DIRECTORY = "/var/run/secrets/hedgerow-audit";
+const AUDIT_DIRECTORY = "/var/lib/hedgerow/audit";
 /** Of a pod that named no volume: a node's disk is not to be filled by what goes with the pod anyway. */
 const AUDIT_BYTES = "10Gi";
 

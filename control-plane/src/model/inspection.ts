@@ -9,7 +9,7 @@ import { ComputedByKey } from "./reuse.ts";
 import type { RequestLimit, ResolvedTraffic } from "./traffic.ts";
 
 /** Bytes of one request where no TrafficPolicy says: as much as a gRPC server takes by default. */
-export const DEFAULT_MAX_REQUEST_BYTES = 4 * 1_048_576;
+const DEFAULT_MAX_REQUEST_BYTES = 4 * 1_048_576;
 
 /** What is asked of an inbound port beside who gets in. */
 export interface InboundInspection {
