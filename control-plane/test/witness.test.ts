@@ -257,12 +257,12 @@ test("kill -9 at any moment: what was countersigned is known after the restart",
   for (let round = 0; round < 4; round++) {
     const address = await controlPlane.address("mesh");
     const witness = witnessClient({ files: agent.files, address: async () => address, policy: "models/audit" });
-    let isDead = false;
+    const life = { isOver: false };
     const writing = ledgers.map(async (ledger) => {
-      while (!isDead) {
+      while (!life.isOver) {
         try {
           ledger.chain = (await witness.certify(ledger.publicKey)).chain;
-          for (let count = 0; count < 4 && !isDead; count++) {
+          for (let count = 0; count < 4; count++) {
             const seq = (seqs.get(ledger) ?? 0) + 1;
             seqs.set(ledger, seq);
             const before = ledger.previous;
@@ -282,7 +282,7 @@ test("kill -9 at any moment: what was countersigned is known after the restart",
     while (acknowledged.size < ledgers.length || Math.random() < 0.9)
       await new Promise((resolve) => setImmediate(resolve));
     await controlPlane.stop("SIGKILL");
-    isDead = true;
+    life.isOver = true;
     await Promise.all(writing);
     controlPlane = open.use(new ControlPlaneProcess(directory));
     const known = new Map(

@@ -65,7 +65,7 @@ export function policyEdit(request: AdmissionRequest, verdict: Verdict, nowMs: n
 
 function specOf(object: unknown): unknown {
   const { spec } = fieldsOf(object);
-  const length = JSON.stringify(spec)?.length ?? 0;
+  const length = spec === undefined ? 0 : JSON.stringify(spec).length;
   return length > MAX_SPEC_LENGTH ? { bytes: length } : spec;
 }
 

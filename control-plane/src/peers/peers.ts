@@ -129,9 +129,9 @@ export class Peers implements Disposable {
       call.pause();
       this.#deps.onLedgers(ledgers).then(
         () => call.resume(),
-        (error: Error) => {
+        (error: unknown) => {
           this.#deps.logger.error({ replica: address, err: error }, "Failed to keep what another replica witnessed");
-          again(error);
+          again(undefined);
         },
       );
     });

@@ -53,7 +53,8 @@ export class PeerService implements Disposable {
       watchLedgers: (call: LedgersCall) =>
         this.#accept(call, () => {
           const failed = (err: unknown) => deps.logger.error({ err }, "Failed to tell another replica of ledgers");
-          return feedLedgers(call, deps.witness, failed).end;
+          const feed = feedLedgers(call, deps.witness, failed);
+          return () => feed.end();
         }),
     });
   }
