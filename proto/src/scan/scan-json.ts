@@ -21,6 +21,8 @@ const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
 const POINT = 0x2e;
+const ZERO = 0x30;
+const NINE = 0x39;
 const COLON = 0x3a;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
@@ -51,23 +53,27 @@ export function scanJson(bytes: Uint8Array, limits: JsonScanLimits): JsonScanRes
   let longNumbers = false;
   // The keys of every object that is open; undefined stands for a list.
   const open: (Set<string> | undefined)[] = [];
+  let keys: Set<string> | undefined;
   let isKey = false;
-  let digits = 0;
   for (let i = 0; i < text.length; i++) {
     const char = text.charCodeAt(i);
-    if (char <= 0x39 && char >= 0x30) {
-      if (++digits > EXACT_DIGITS) longNumbers = true;
+    if (char <= NINE && char >= ZERO) {
+      const start = i;
+      i = endOfDigits(text, start);
+      // What follows a point is a fraction, however long.
+      if (i - start >= EXACT_DIGITS && text.charCodeAt(start - 1) !== POINT) longNumbers = true;
       continue;
     }
-    // What follows a point is a fraction, however long.
-    digits = char === POINT ? Number.NEGATIVE_INFINITY : 0;
     switch (char) {
+      case COMMA:
+        if (++values > maxValues) return tooLarge(`more than ${maxValues} values`);
+        isKey = keys !== undefined;
+        break;
       case QUOTE: {
         strings++;
         const end = endOfString(text, i + 1);
         if (isKey) {
           const key = keyOf(text, i, end);
-          const keys = open.at(-1);
           if (key === undefined) return malformed("a key is no JSON string");
           if (keys?.has(key))
             return malformed(`the key ${JSON.stringify(key.slice(0, 64))} stands twice in one object`);
@@ -77,42 +83,45 @@ export function scanJson(bytes: Uint8Array, limits: JsonScanLimits): JsonScanRes
         i = end;
         break;
       }
-      case COMMA:
-        values++;
-        isKey = open.length > 0 && open.at(-1) !== undefined;
-        break;
-      case COLON:
-        isKey = false;
-        break;
       case OPEN_BRACE:
-        objects++;
-        open.push(new Set());
-        isKey = true;
-        break;
       case OPEN_BRACKET:
-        if (listsAreValues === true) values++;
+        if (char === OPEN_BRACKET && listsAreValues === true) values++;
         else objects++;
-        open.push(undefined);
-        isKey = false;
+        isKey = char === OPEN_BRACE;
+        keys = isKey ? new Set() : undefined;
+        if (open.push(keys) > maxDepth) return tooLarge(`more than ${maxDepth} objects and lists in each other`);
         break;
       case CLOSE_BRACE:
       case CLOSE_BRACKET:
         open.pop();
+        keys = open.at(-1);
         isKey = false;
         break;
-      // Whether what else stands outside of strings may stand there, the parser says.
-      // no default
+      case COLON:
+        isKey = false;
+        break;
+      default:
+        // Whether it may stand there, the parser says.
+        continue;
     }
     if (objects + strings / 16 > maxObjects)
       return tooLarge(`more than ${maxObjects} objects${listsAreValues === true ? "" : ", lists"} and strings`);
-    if (values > maxValues) return tooLarge(`more than ${maxValues} values`);
-    if (open.length > maxDepth) return tooLarge(`more than ${maxDepth} objects and lists in each other`);
   }
   return { ok: true, text, longNumbers };
 }
 
 const malformed = (problem: string): JsonScanResult => ({ ok: false, kind: "malformed", problem });
 const tooLarge = (problem: string): JsonScanResult => ({ ok: false, kind: "too_large", problem });
+
+/** Where the last of the digits from `start` on stands. */
+function endOfDigits(text: string, start: number): number {
+  let i = start + 1;
+  for (; i < text.length; i++) {
+    const char = text.charCodeAt(i);
+    if (char > NINE || char < ZERO) break;
+  }
+  return i - 1;
+}
 
 /** Where the string that starts at `start` closes, or the end of the text. */
 function endOfString(text: string, start: number): number {
