@@ -82,12 +82,17 @@ describe("paths", () => {
 
 describe("of several policies", () => {
   const closed = compileAccess(policy("closed", []), "bank.ae");
-  const open = compileAccess(policy("open", [{ name: "all", from: [{ namespace: "fraud" }] }]), "bank.ae");
+  const open = compileAccess(policy("open", [{ name: "all", from: [{ namespace: "fraud" }] }]), "bank.ae", 7);
   const request = { spiffeId: api, path: "/x" };
   test("none allows nothing", () => expect(decide([], request)).toEqual({ kind: "deny" }));
   test("an empty one allows nothing", () => expect(decide([closed], request)).toEqual({ kind: "deny" }));
-  test("one that allows is enough, and is named", () =>
-    expect(decide([closed, open], request)).toEqual({ kind: "allow", policy: "models/open", rule: "all" }));
+  test("one that allows is enough, and is named with its generation", () =>
+    expect(decide([closed, open], request)).toEqual({
+      kind: "allow",
+      policy: "models/open",
+      generation: 7,
+      rule: "all",
+    }));
   test("the mesh's default lets workloads of its trust domain in", () => {
     expect(decide([allowMesh("default allow", "bank.ae")], request).kind).toBe("allow");
     expect(decide([allowMesh("default allow", "bank")], request).kind).toBe("deny");
