@@ -136,4 +136,18 @@ describe("hedgerow, against the real control plane", () => {
       stderr: "hedgerow: refused by the control plane: your role may not call this\n",
     });
   });
+
+  it("records in its own ledger who did what, that it was read, and verifies", async () => {
+    const audit = (...args: string[]) => local("audit", ...args, "--ledger", join(directory, "state"));
+    expect((await local("token", "create", "models/digits-1", "--ttl", "90s")).code).toBe(0);
+    const { code, stdout, stderr } = await audit("search", "--type", "token.created", "--type", "policy.edited");
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(stdout).toMatch(/ token\.created +\S.* join token for models\/digits-1 /);
+    expect(stdout).toMatch(/ policy\.edited +uid \d+ \(file owner\) +create Workload\/models\/digits-1 /);
+    expect((await audit("search", "--type", "audit.read", "-o", "json")).stdout).toContain('"command":"search"');
+    expect((await audit("verify", "--all")).stdout).not.toContain("✗");
+    const evidence = await local("evidence", "--ledger", join(directory, "state"));
+    expect([evidence.code, evidence.stderr]).toEqual([0, ""]);
+    expect(evidence.stdout).toContain("Who read these records, and who was let in");
+  });
 });

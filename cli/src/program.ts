@@ -84,10 +84,10 @@ export function createProgram(session: Session): Command {
     .option("--key <file>", "with --server: its key, PEM")
     .option("--ca <file>", "with --server: the mesh's trust bundle, PEM")
     .hook("preAction", (_program, command) => {
-      const output: unknown = program.opts()["output"];
+      const { output } = program.opts<{ output?: string }>();
       if (output === undefined || ownOutput.has(command.name()) || isOutputFormat(output)) return;
       program.error(
-        `error: option '${outputOption.flags}' argument '${String(output)}' is invalid. Allowed choices are ${outputFormats.join(", ")}.`,
+        `error: option '${outputOption.flags}' argument '${output}' is invalid. Allowed choices are ${outputFormats.join(", ")}.`,
         { code: "commander.invalidArgument" },
       );
     })

@@ -1,12 +1,13 @@
 import type { Command } from "commander";
 import { askAdmin } from "../admin/client.ts";
 import { CliError } from "../errors.ts";
+import { cut } from "../screen/cut.ts";
 import { printable } from "../screen/printable.ts";
 import type { Session } from "../session.ts";
 
-/** As much as the service takes. */
+/** What the service takes; its characters have two units at most. */
 const MAX_LEDGERS = 1_000;
-const MAX_QUERY = 1_024;
+const MAX_QUERY = 512;
 
 /** Has the control plane record that somebody reads the audit, before the first record is shown; says so where it can't. */
 export async function announceRead(
@@ -17,7 +18,7 @@ export async function announceRead(
   const request = {
     command: read.command,
     ledgers: read.ledgers.slice(0, MAX_LEDGERS),
-    query: [...printable(read.query)].slice(0, MAX_QUERY).join(""),
+    query: cut(printable(read.query), MAX_QUERY),
   };
   try {
     await askAdmin(session.endpoint(command), session.host.now(), (admin) => admin.recordAuditRead(request));

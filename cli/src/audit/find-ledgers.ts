@@ -20,7 +20,7 @@ export function ledgerPlaces(given: readonly string[], env: Host["env"]): readon
  *
  * @throws CliError usage: there is none, or a directory can't be read.
  */
-export function findLedgers(places: readonly string[]): readonly string[] {
+function findLedgers(places: readonly string[]): readonly string[] {
   const found = new Set<string>();
   let visited = 0;
   const visit = (directory: string, depth: number): void => {

@@ -34,7 +34,7 @@ export function isSelected(selection: Selection, record: EntryRecord): boolean {
   return model === undefined || (record.type === "decision" && isModel(model, record));
 }
 
-export function verdictOf(record: EntryRecord): "allow" | "deny" | undefined {
+function verdictOf(record: EntryRecord): "allow" | "deny" | undefined {
   if (record.type === "decision") return record.verdict;
   return record.type === "refusal" || record.type === "connection.refused" ? "deny" : undefined;
 }
@@ -44,7 +44,7 @@ function isRequest(record: EntryRecord): record is EntryRecord & (Decision | Ref
 }
 
 /** Crockford's base32 has no case. */
-export function isDecision(prefix: string, { id, repeats }: Decision): boolean {
+function isDecision(prefix: string, { id, repeats }: Decision): boolean {
   const wanted = prefix.toUpperCase();
   return id.startsWith(wanted) || (repeats?.startsWith(wanted) ?? false);
 }

@@ -82,8 +82,10 @@ function addVerify(audit: Command, session: Session): void {
         `
 Examples:
   $ hedgerow audit verify --all
-  LEDGER                       RECORDS  SEGMENTS  CHECKPOINTS  WITNESSED  NOT YET   VERIFIED
-  models/digits-1 (models/eu)  2,431    1         14           6s ago     3 records ✓ whole
+  LEDGER                           RECORDS  SEGMENTS  CHECKPOINTS  WITNESSED  NOT YET  VERIFIED
+  models/digits-1 (models/models)  2,431    1         14           6s ago     3        ✓ whole
+
+  ✓ 1 ledger, 2,431 records, all verified
 
   As an auditor without access to the mesh, on copies:
   $ hedgerow audit verify --all --ledger ledgers/ --roots roots.pem --witness witness.json

@@ -25,7 +25,7 @@ export function describePolicy(edit: PolicyEdit): readonly string[] {
     });
     if (parsed.success) return describeManifest(parsed.data);
   }
-  const text = JSON.stringify(spec) ?? "";
+  const text = JSON.stringify(spec);
   return [text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text];
 }
 

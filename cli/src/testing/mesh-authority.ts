@@ -54,7 +54,7 @@ export class MeshAuthority {
     const node = options.identity?.node ?? "models/digits-1";
     const spiffe = options.identity?.spiffe ?? "spiffe://bank.example/ns/models/sa/digits";
     const policy = options.identity?.policy ?? "models/models";
-    const directory = join(this.directory, "audit", name);
+    const directory = join(this.directory, name);
     let nowMs = timeMs;
     await using writer = await openLedger({
       directory,

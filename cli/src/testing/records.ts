@@ -8,7 +8,7 @@ import type {
   Refusal,
 } from "@hedgerow/ledger";
 
-export const reader = "spiffe://bank.example/ns/apps/sa/reader";
+const reader = "spiffe://bank.example/ns/apps/sa/reader";
 export const batchJob = "spiffe://bank.example/ns/apps/sa/batch-job";
 
 export const digitsLedger: LedgerIdentity = {
