@@ -17,10 +17,15 @@ const mesh = withMesh({
   ]),
   weights: [1, 0],
   audit: "{durability: {fsync: each}}",
-  maxRequestBytes: "64Ki",
-  // Room for no request at all.
-  agentSettings: new Map([["digits-v2-a", { HEDGEROW_INSPECT_BYTES: "1024" }]]),
+  maxRequestBytes: "2Mi",
+  // Room for digits, not for one request of `crowding`.
+  agentSettings: new Map([["digits-v2-a", { HEDGEROW_INSPECT_BYTES: String(1024 ** 2) }]]),
 });
+
+/** Floats of an image: 1.2 MB raw, 1.8 MB as JSON. */
+const crowding = 300_000;
+/** 2.4 MB raw, 3.6 MB as JSON. */
+const tooMany = 600_000;
 
 const clients: readonly (readonly [string, AskClient, string | undefined])[] = [
   ...Object.entries<AskClient>(askClients).map(
@@ -64,7 +69,7 @@ describe("every stock client is told a status of its protocol and a decision id,
   }, 120_000);
 
   test("413: more bytes than the service takes", async () => {
-    await expectRefusals(mesh().reader.localPort, 40_000, {
+    await expectRefusals(mesh().reader.localPort, tooMany, {
       rpc: "resource_exhausted",
       http: /^(413|429 resource_exhausted|413 resource_exhausted)$/,
     });
@@ -73,7 +78,7 @@ describe("every stock client is told a status of its protocol and a decision id,
   test("429: the agent has no room", async () => {
     const { mesh: running, reader } = mesh();
     await editWeights(running, [0, 1]);
-    await expectRefusals(reader.localPort, PIXELS, {
+    await expectRefusals(reader.localPort, crowding, {
       rpc: "resource_exhausted",
       http: /^429( resource_exhausted)?$/,
       pushback: true,

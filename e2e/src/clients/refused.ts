@@ -68,9 +68,16 @@ const grpcJs: AskClient = async (port, floats) => {
   return refused;
 };
 
-async function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
+interface RunOptions {
+  readonly env?: NodeJS.ProcessEnv;
+  readonly input?: string;
+}
+
+async function run(command: string, args: readonly string[], { env, input = "" }: RunOptions): Promise<string> {
   const child = spawn(command, [...args], { env: { ...process.env, ...env }, stdio: ["pipe", "pipe", "pipe"] });
-  child.stdin.end();
+  // A program that is answered early does not read on.
+  child.stdin.on("error", () => undefined);
+  child.stdin.end(input);
   const chunks: Buffer[] = [];
   const errors: Buffer[] = [];
   child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk));
@@ -91,17 +98,18 @@ function curl(
   word: "message" | "error",
 ): AskClient {
   return async (port, floats) => {
-    const output = await run("curl", [
+    const args = [
       "--silent",
       "--show-error",
       "--include",
       "--max-time",
       "20",
       ...["content-type: application/json", "expect:", ...headers].flatMap((header) => ["--header", header]),
-      "--data",
-      JSON.stringify(body(floats)),
+      "--data-binary",
+      "@-",
       `http://127.0.0.1:${port}${path}`,
-    ]);
+    ];
+    const output = await run("curl", args, { input: JSON.stringify(body(floats)) });
     const [head = "", text = ""] = output.split("\r\n\r\n");
     const header = (name: string) => new RegExp(`^${name}: (.*)$`, "im").exec(head)?.[1]?.trim();
     const answer = JSON.parse(text) as Readonly<Record<string, unknown>>;
@@ -118,7 +126,7 @@ function triton(kind: "grpc" | "http"): AskClient {
   return async (port, floats) => {
     const script = join(import.meta.dirname, "../../clients/triton.py");
     const output = await run("python3", [script, kind, `127.0.0.1:${port}`, String(floats)], {
-      PYTHONPATH: tritonPath(),
+      env: { PYTHONPATH: tritonPath() },
     });
     const { code, message } = JSON.parse(output) as { code: string; message?: string };
     return { code: code.replace(/^StatusCode\./, "").toLowerCase(), message: message ?? "", decision: undefined };
@@ -126,7 +134,7 @@ function triton(kind: "grpc" | "http"): AskClient {
 }
 
 const restBody = (floats: number) => ({
-  inputs: [{ name: "image", datatype: "FP32", shape: [1, floats], data: new Array<number>(floats).fill(0) }],
+  inputs: [{ name: "image", datatype: "FP32", shape: [1, floats], data: new Array<number>(floats).fill(0.125) }],
 });
 const connectBody = (floats: number) => ({
   modelName: "digits",
