@@ -12,10 +12,13 @@ import type { LedgerIdentity } from "./identity.ts";
 
 /** How far clocks of workload and authority may be apart: a key is used as soon as it is certified. */
 const CLOCK_SKEW_MS = 5 * 60_000;
+/** Digests that a later checkpoint may name as witnessed: those of eleven days, 10 MB, and always the last that was countersigned. */
+const MAX_DIGESTS = 100_000;
 
 /** A checkpoint that holds, waiting for its record. */
 interface Due {
   readonly claims: CheckpointClaims;
+  readonly digest: string;
   readonly witnessedAt: number | undefined;
 }
 
@@ -32,6 +35,9 @@ export class CheckpointCheck {
   #count = 0;
   #last: { readonly digest: string; readonly seq: number } | undefined;
   #contradicted = false;
+  readonly #digests = new Set<string>();
+  #lastWitnessed: string | undefined;
+  #isRememberedHere = false;
   signedTo: number | undefined;
   witnessedTo: number | undefined;
   witnessedAt: number | undefined;
@@ -78,7 +84,24 @@ export class CheckpointCheck {
       this.#findings.add({ kind: "checkpoint", message, seq: read.claims.seq }, read.claims.seq);
       return;
     }
+    this.#checkWitnessed(read.claims, name);
+    this.#remember(read);
     this.#due.push(read);
+  }
+
+  /** The witness signs only what names the last that it signed: where that is not here, a history was written anew and led on from it. */
+  #checkWitnessed({ witnessed, seq }: CheckpointClaims, name: string): void {
+    if (witnessed === undefined || witnessed === this.#lastWitnessed || this.#digests.has(witnessed)) return;
+    const message = `${name}, of record ${seq}, names a countersigned one that is not here: others were removed or exchanged`;
+    this.#findings.add({ kind: "checkpoint", message, seq }, seq);
+  }
+
+  #remember({ digest, witnessedAt }: Due): void {
+    const [oldest] = this.#digests;
+    if (this.#digests.size >= MAX_DIGESTS && oldest !== undefined) this.#digests.delete(oldest);
+    this.#digests.add(digest);
+    if (witnessedAt !== undefined) this.#lastWitnessed = digest;
+    if (digest === this.#remembered?.digest) this.#isRememberedHere = true;
   }
 
   #read(stored: StoredCheckpoint, name: string, at: number): (Due & { readonly ok: true }) | { readonly ok: false } {
@@ -106,7 +129,7 @@ export class CheckpointCheck {
     if (signedMs < notBeforeMs - CLOCK_SKEW_MS || signedMs > notAfterMs + CLOCK_SKEW_MS) {
       return wrong("checkpoint", "its certificate was not valid when it was signed");
     }
-    return { ok: true, claims, witnessedAt: witness?.at };
+    return { ok: true, claims, digest: read.value.digest, witnessedAt: witness?.at };
   }
 
   #readWitness(
@@ -159,6 +182,11 @@ export class CheckpointCheck {
 
   /** `end`: number of the record that would come next. */
   finish(end: number): void {
+    if (this.#remembered !== undefined && !this.#isRememberedHere && this.#remembered.claims.seq < end) {
+      const { seq } = this.#remembered.claims;
+      const message = `the witness has a checkpoint of record ${seq} that is not here: checkpoints were removed or exchanged`;
+      this.#findings.add({ kind: "checkpoint", message, seq }, seq);
+    }
     const beyond = this.#due.slice(this.#next).filter(({ claims }) => claims.seq >= end);
     const witnessed = this.#remembered !== undefined && this.#remembered.claims.seq >= end ? [this.#remembered] : [];
     const last = Math.max(-1, ...[...beyond, ...witnessed].map(({ claims }) => claims.seq));

@@ -26,7 +26,7 @@ export async function readStretch(
   return undefined;
 }
 
-/** New checkpoints; undefined: there are none. */
+/** New checkpoints; undefined: there are none. The last of all is left until it is countersigned, which changes its line, or followed. */
 export async function readCheckpoints(
   directory: string,
   ledger: string,
@@ -38,10 +38,17 @@ export async function readCheckpoints(
     if (size <= offset) return undefined;
     const bytes = Buffer.allocUnsafe(Math.min(size - offset, CHECKPOINT_BYTES));
     const { bytesRead } = await handle.read(bytes, 0, bytes.length, offset);
-    const lines = bytes.subarray(0, bytes.subarray(0, bytesRead).lastIndexOf(LF) + 1);
+    const whole = bytes.subarray(0, bytes.subarray(0, bytesRead).lastIndexOf(LF) + 1);
+    const isEnd = offset + whole.length === size;
+    const lines = isEnd ? whole.subarray(0, finalBytes(whole)) : whole;
     return lines.length === 0 ? undefined : { ledger, offset, bytes: lines };
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
     throw error;
   }
+}
+
+function finalBytes(whole: Buffer): number {
+  const last = whole.subarray(0, -1).lastIndexOf(LF) + 1;
+  return whole.includes('","witness":"', last) ? whole.length : last;
 }

@@ -69,6 +69,24 @@ describe("a copy in a directory", () => {
     ]);
   });
 
+  test("has the last checkpoint once it is countersigned: until then its line may change", async () => {
+    await using writer = await open();
+    const [first, second] = ['{"checkpoint":"a.b.c"}', '{"checkpoint":"d.e.f","witness":"x.y.z"}'];
+    const of = () => files(join(copy, writer.id))["checkpoints.jsonl"];
+    const shipAll = async () => {
+      const shipper = ship(writer);
+      await append(writer, 1);
+      await until("shipped", () => shipper.lagRecords === 0);
+      await shipper.close();
+    };
+    writeFileSync(join(ledger, "checkpoints.jsonl"), `${first}\n`);
+    await shipAll();
+    expect(of()).toBeUndefined();
+    writeFileSync(join(ledger, "checkpoints.jsonl"), `${first}\n${second}\n`);
+    await shipAll();
+    expect(of()).toBe(`${first}\n${second}\n`);
+  });
+
   test("is encrypted as the ledger is, and forgets the keys that it forgets", async () => {
     await using writer = await open({ keyEncryptionKey: Buffer.alloc(32, 1) });
     await append(writer, 10);
