@@ -201,7 +201,6 @@ export const DAMAGES: readonly Damage[] = [
     kind: "checkpoint_contradicts",
     // One of those between two checkpoints.
     seq: 13,
-    independentSeq: 21,
   },
   {
     name: "a Merkle root changed, and the chain written anew",

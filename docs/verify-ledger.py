@@ -1,0 +1,103 @@
+#!/usr/bin/env python3
+"""Verifies an audit ledger of Hedgerow with nothing of Hedgerow's: docs/audit.md, "How it can be verified".
+
+    verify-ledger.py LEDGER-DIR ROOT.pem [WITNESSED.jsonl]      (pip install cryptography)
+
+ROOT.pem: the roots of the mesh. WITNESSED.jsonl: what the witness remembers, one {"ledger", "checkpoint", "witness"} a line;
+have it before the ledger is read. Stops at the first record that is not as it was written, names it, and exits with 1.
+"""
+import base64, hashlib, json, pathlib, re, sys
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, utils
+
+def sha(*parts): return hashlib.sha256(b"".join(parts)).digest()
+def need(holds, problem):
+    if not holds: raise ValueError(problem)
+
+def merkle(leaves):  # RFC 6962, section 2.1
+    if len(leaves) == 1: return leaves[0]
+    split = 1 << (len(leaves) - 1).bit_length() - 1
+    return sha(b"\x01", merkle(leaves[:split]), merkle(leaves[split:]))
+
+def jws(compact, alg, typ):
+    decode = lambda part: base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+    head, body, signature = compact.split(".")
+    header = json.loads(decode(head))
+    need(header["alg"] == alg and header["typ"] == typ and "crit" not in header, f"no {typ}")
+    return header, json.loads(decode(body)), f"{head}.{body}".encode(), decode(signature)
+
+def check(stored, roots, whose):  # a checkpoint, its key's certificate, and its countersignature if it has one
+    header, claims, signed, signature = jws(stored["checkpoint"], "EdDSA", "hedgerow-checkpoint+jwt")
+    certificate = x509.load_der_x509_certificate(base64.b64decode(header["x5c"][0]))
+    next(root for root in roots.values() if root.subject == certificate.issuer and not certificate.verify_directly_issued_by(root))
+    certificate.public_key().verify(signature, signed)
+    extension = lambda kind: certificate.extensions.get_extension_for_class(kind).value
+    names, node = extension(x509.SubjectAlternativeName), ".".join(reversed(whose["node"].split("/"))) + ".instance.hedgerow.internal"
+    need([usage.dotted_string for usage in extension(x509.ExtendedKeyUsage)] == ["1.3.6.1.5.5.7.3.37"], "its key is for something else")
+    need(names.get_values_for_type(x509.UniformResourceIdentifier) == [whose["spiffe"]], "its key is another workload's")
+    need(node in names.get_values_for_type(x509.DNSName), "its key is another instance's")
+    need((claims["ledger"], claims["node"], claims["iss"]) == (whose["ledger"], whose["node"], whose["spiffe"]), "it is another ledger's")
+    when, name = claims["iat"], hashlib.sha256(stored["checkpoint"].encode()).hexdigest()
+    if "witness" in stored:
+        header, witness, signed, signature = jws(stored["witness"], "ES256", "hedgerow-witness+jwt")
+        r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
+        roots[header["kid"]].public_key().verify(utils.encode_dss_signature(r, s), signed, ec.ECDSA(hashes.SHA256()))
+        need([witness[key] for key in ("ledger", "seq", "head", "checkpoint")] == [claims[key] for key in ("ledger", "seq", "head")] + [name], "its witness saw another")
+        when = witness["iat"]
+    begin, end = certificate.not_valid_before_utc.timestamp(), certificate.not_valid_after_utc.timestamp()
+    need(begin - 300 <= when <= end + 300, "its certificate was not valid when it was signed")
+    return claims, name
+
+def verify(directory, roots, remembered):
+    whose = json.loads((directory / "ledger.json").read_text())
+    file = directory / "checkpoints.jsonl"
+    stored = [json.loads(line) for line in (file.read_text().split("\n")[:-1] if file.exists() else [])]
+    body = lambda compact: json.loads(base64.urlsafe_b64decode(compact.split(".")[1] + "=="))
+    wanted = {body(one["checkpoint"])["seq"] for one in stored + remembered}
+    head, due, heads, gaps, deleted, number, ending = sha(b"hedgerow-ledger/1\n", whose["ledger"].encode()), 0, {}, [], {}, -1, None
+    for path in sorted(path for path in directory.iterdir() if re.fullmatch(r"\d{8,}\.jsonl", path.name)):
+        before, number, leaves, ending = number, int(path.stem), [], None
+        for line in path.read_bytes().split(b"\n")[:-1]:  # what follows the last line feed is not written whole yet
+            payload, first = line[65:], not leaves
+            begun = re.match(rb'\{"seq":(\d+)[,}]', payload)
+            record = json.loads(payload) if b'"type":"segment.' in payload[:96] else {}
+            if first and begun:
+                need((record.get("ledger"), record.get("segment")) == (whose["ledger"], number), f"record {due}: {path.name} is another's")
+                if number != before + 1:  # a segment is not there: its deletion is to be recorded further on
+                    gaps.append((before + 1, number, due, int(begun[1]), record["previous"]))
+                    head, due = bytes.fromhex(record["previous"]), int(begun[1])
+            leaf = sha(b"\x00", payload)
+            head = sha(b"\x02", head, leaf)
+            need(not begun or int(begun[1]) == due or line[:64] != head.hex().encode(), f"record {due}: has another number")
+            need(not ending, f"record {due}: follows the end of its segment")
+            need(line[:65] == head.hex().encode() + b" ", f"record {due}: " + (f"record {int(begun[1])} stands in its place" if begun and int(begun[1]) != due else "does not fit its head"))
+            if record.get("type") == "segment.closed":
+                ending = record
+                need((record["records"], record["root"]) == (len(leaves), merkle(leaves).hex()), f"record {due}: has not the Merkle root of its segment")
+            if record.get("type") == "segment.deleted": deleted[record["segment"]] = record
+            if due in wanted: heads[due] = head.hex()
+            leaves.append(leaf)
+            due += 1
+    for start, end, first, after, previous in gaps:
+        need(all(segment in deleted for segment in range(start, end)), f"record {first}: its segment is missing, and no record says that it was deleted")
+        count = sum(deleted[segment]["records"] + 1 for segment in range(start, end))
+        need(first + count == after and deleted[end - 1]["head"] == previous, f"record {after}: does not continue the segments that were deleted")
+    good, last = -1, None
+    for index, one in enumerate(stored + remembered):
+        try: claims, name = check(one, roots, whose)
+        except Exception as problem: raise ValueError(f"checkpoint {index}, of record {body(one['checkpoint'])['seq']}: {problem or type(problem).__name__}")
+        need(index >= len(stored) or claims.get("previous") == last, f"checkpoint {index}, of record {claims['seq']}: the one before it is missing")
+        need(claims["seq"] < due, f"record {due}: is missing at the end, a checkpoint was signed of record {claims['seq']}")
+        need(heads.get(claims["seq"], claims["head"]) == claims["head"], f"record {good + 1} or one after it, to record {claims['seq']}: the chain was written anew")
+        need(not claims.get("closed") or claims["seq"] == due - 1, f"record {claims['seq'] + 1}: follows the end")
+        good, last = max(good, claims["seq"]), name
+    return due, good
+
+if __name__ == "__main__":
+    certificates = x509.load_pem_x509_certificates(pathlib.Path(sys.argv[2]).read_bytes())
+    own = json.loads((pathlib.Path(sys.argv[1]) / "ledger.json").read_text())["ledger"]
+    witnessed = [json.loads(line) for line in pathlib.Path(sys.argv[3]).read_text().splitlines()] if len(sys.argv) > 3 else []
+    try: records, covered = verify(pathlib.Path(sys.argv[1]), {root.fingerprint(hashes.SHA256()).hex(): root for root in certificates}, [one for one in witnessed if one["ledger"] == own])
+    except ValueError as problem: sys.exit(str(problem))
+    print(f"{records} records, as they were written; checkpoints cover them to record {covered}")
