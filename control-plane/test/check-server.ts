@@ -17,8 +17,8 @@ export interface CheckAnswer {
   readonly body?: string | Buffer;
 }
 
-/** Undefined: it hangs. */
-export type Answering = (check: Check) => CheckAnswer | undefined;
+/** Undefined: it hangs; `"drop"`: it is gone. */
+export type Answering = (check: Check) => CheckAnswer | "drop" | undefined;
 
 export class CheckServer implements AsyncDisposable {
   /** All so far. */
@@ -36,7 +36,8 @@ export class CheckServer implements AsyncDisposable {
         const check = { method, url, headers, body: Buffer.concat(parts) };
         this.checks.push(check);
         const answered = this.answer(check);
-        if (answered !== undefined) response.writeHead(answered.status, answered.headers).end(answered.body);
+        if (answered === "drop") request.socket.destroy();
+        else if (answered !== undefined) response.writeHead(answered.status, answered.headers).end(answered.body);
       });
     });
   }

@@ -4,7 +4,7 @@ import { connect, constants, createServer as createHttp2Server } from "node:http
 import { type AddressInfo, connect as tcpConnect } from "node:net";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { testAuthority } from "./authority.ts";
-import { type Answering, CheckServer } from "./check-server.ts";
+import { type Check, type CheckAnswer, CheckServer } from "./check-server.ts";
 import { TestEnvoy } from "./envoy.ts";
 import { call, freePorts } from "./http.ts";
 import { identityOf } from "./identity.ts";
@@ -27,7 +27,7 @@ let server: TestEnvoy;
 let agent: CheckServer;
 
 /** As the agent does: a body that is too long, or cut, is refused. */
-const allow: Answering = ({ headers, body }) =>
+const allow = ({ headers, body }: Check): CheckAnswer =>
   body.length > LIMIT || headers["x-envoy-auth-partial-body"] === "true"
     ? { status: 413, headers: { "x-hedgerow-decision": DECISION, "grpc-status": "8" }, body: `refused: ${DECISION}` }
     : { status: 200, headers: { "x-hedgerow-decision": DECISION, "x-hedgerow-status": "200", "x-other": "no" } };
@@ -205,7 +205,7 @@ describe("the agent", () => {
       stream.end(Buffer.alloc(bytes)).resume();
       const headers = await new Promise<Readonly<Record<string, unknown>>>((done) => stream.on("response", done));
       outgoing.destroy();
-      const allowed = agent.checks.filter((check) => allow(check)?.status === 200);
+      const allowed = agent.checks.filter((check) => allow(check).status === 200);
       expect(allowed.map(({ body }) => body.length)).toEqual(bytes <= LIMIT ? [bytes] : []);
       expect(headers[":status"]).toBe(bytes <= LIMIT ? 200 : 413);
     },

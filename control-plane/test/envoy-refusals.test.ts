@@ -105,7 +105,7 @@ function expectRefused({ code, message, headers }: Refused, rpc: string, http: n
   expect(headers).not.toHaveProperty("x-hedgerow-status");
 }
 
-describe.each(Object.entries(UNARY_CLIENTS))("%s is told of", (name, ask) => {
+describe.each(Object.entries(UNARY_CLIENTS))("%s is told of", (_, ask) => {
   test("a caller without rights", async () => {
     expectRefused(await ask(stranger, 10), "PERMISSION_DENIED", 403);
     expect(agent.checks).toEqual([]);
@@ -117,20 +117,46 @@ describe.each(Object.entries(UNARY_CLIENTS))("%s is told of", (name, ask) => {
     expect(agent.checks).toEqual([]);
   });
 
-  test("an agent that fails, where that closes; and of nothing where it opens", async () => {
-    agent.answer = () => ({ status: 500 });
-    expectRefused(await ask(teller.closed, 10), "UNAVAILABLE", 503);
-    expect(agent.checks.length).toBe(3);
-    if (name !== "REST") return;
-    const { status, headers } = await post(teller.open, "/v2/models/digits/infer", {}, Buffer.alloc(10));
-    expect([status, headers["x-hedgerow-decision"]]).toEqual([200, undefined]);
-  });
+  test.each<[string, Answering]>([
+    ["fails", () => ({ status: 500 })],
+    ["is gone", () => "drop"],
+    ["hangs", () => undefined],
+  ])(
+    "an agent that %s, where that closes",
+    async (_, answer) => {
+      agent.answer = answer;
+      expectRefused(await ask(teller.closed, 10), "UNAVAILABLE", 503);
+      // The request was seen by no application, so the caller's sidecar has tried it again.
+      expect(new Set(agent.checks.map(({ headers }) => headers["x-envoy-attempt-count"]))).toEqual(
+        new Set(["1", "2", "3"]),
+      );
+      expect(
+        server.outcomes().filter(({ upstream, audit }) => upstream !== undefined && audit === "models/closed"),
+      ).toEqual([]);
+    },
+    20_000,
+  );
 
   test("an application that is not there", async () => {
     const { code, message } = await ask(teller.dead, 10);
     expect(code).toBe(typeof code === "number" ? 503 : "UNAVAILABLE");
     expect(message).toMatch(/connection.failure|^no answer of the application$/);
   });
+});
+
+test("an agent that fails goes unnoticed where that opens", async () => {
+  for (const answer of [{ status: 500 }, "drop" as const]) {
+    agent.answer = () => answer;
+    for (const type of ["application/json", "application/grpc", "application/grpc-web+proto"]) {
+      const path = "/v2/models/digits/infer";
+      const { status, headers, body } = await post(teller.open, path, { "content-type": type }, Buffer.alloc(10));
+      expect([status, headers["x-hedgerow-decision"], String(body)]).toEqual([
+        200,
+        undefined,
+        expect.stringContaining('"app":"digits"'),
+      ]);
+    }
+  }
 });
 
 describe.each(Object.entries(STREAM_CLIENTS))("a stream of %s is told of", (_, ask) => {

@@ -1,4 +1,4 @@
-// The two ext_authz filters that lead requests past the agent, and what a route says to them.
+// The filters that lead requests past the agent, and what a route says to them.
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { type Any, anyPack } from "@bufbuild/protobuf/wkt";
 import {
@@ -6,13 +6,16 @@ import {
   INSPECT_CLUSTER,
   INSPECT_FILTER_CLOSED,
   INSPECT_FILTER_OPEN,
+  INSPECT_METADATA,
   STATUS_HEADER,
   UNSERVED_HEADER,
 } from "@hedgerow/proto";
+import { RBAC_Action } from "@hedgerow/proto/envoy/config/rbac/v3/rbac";
 import {
   ExtAuthzPerRouteSchema,
   ExtAuthzSchema,
 } from "@hedgerow/proto/envoy/extensions/filters/http/ext_authz/v3/ext_authz";
+import { RBACPerRouteSchema, RBACSchema } from "@hedgerow/proto/envoy/extensions/filters/http/rbac/v3/rbac";
 import {
   type HttpFilter,
   HttpFilterSchema,
@@ -25,10 +28,59 @@ import { ms } from "./limits.ts";
 /** How long the agent may take for one decision. */
 const CHECK_MS = 2_000;
 
-/** In order; both in every inbound chain, so that no policy changes a listener. A route leaves at most one of them on. */
+/**
+ * In order; all in every inbound chain, so that no policy changes a listener. A route leaves at most one of the two that ask the
+ * agent on, and behind the closed one a guard.
+ */
 export function inspectFilters(port: number): readonly HttpFilter[] {
-  return [inspectFilter(port, INSPECT_FILTER_CLOSED, false), inspectFilter(port, INSPECT_FILTER_OPEN, true)];
+  return [inspectFilter(port, INSPECT_FILTER_CLOSED, false), inspectFilter(port, INSPECT_FILTER_OPEN, true), GUARD];
 }
+
+/**
+ * Refuses what no agent has decided on. Envoy (1.40) answers a check that gets no answer by itself, and to a gRPC caller's check
+ * in gRPC: with HTTP status 200, which it then takes for the agent's yes.
+ */
+const GUARD_FILTER = "hedgerow.inspect.decided";
+const GUARD = create(HttpFilterSchema, {
+  name: GUARD_FILTER,
+  // Without rules it lets everything through.
+  configType: { case: "typedConfig", value: anyPack(RBACSchema, create(RBACSchema)) },
+});
+
+/** Of the guard, in the details of what it refused. */
+export const UNDECIDED = "undecided";
+const GUARDED = anyPack(
+  RBACPerRouteSchema,
+  create(RBACPerRouteSchema, {
+    rbac: {
+      rules: {
+        action: RBAC_Action.DENY,
+        policies: {
+          [UNDECIDED]: {
+            principals: [{ identifier: { case: "any", value: true } }],
+            permissions: [
+              {
+                rule: {
+                  case: "notRule",
+                  value: {
+                    rule: {
+                      case: "metadata",
+                      value: {
+                        filter: INSPECT_METADATA,
+                        path: [{ segment: { case: "key", value: DECISION_HEADER } }],
+                        value: { matchPattern: { case: "presentMatch", value: true } },
+                      },
+                    },
+                  },
+                },
+              },
+            ],
+          },
+        },
+      },
+    },
+  }),
+);
 
 function inspectFilter(port: number, name: string, failureModeAllow: boolean): HttpFilter {
   const config = create(ExtAuthzSchema, {
@@ -113,7 +165,7 @@ export function inspectConfig(inspection: Inspection | undefined, body: "with-bo
       : { withRequestBody: { maxRequestBytes: inspection.maxRequestBytes + CUT_BYTES } };
   const on = pack({ override: { case: "checkSettings", value: check } });
   return inspection.failMode === "closed"
-    ? { [INSPECT_FILTER_CLOSED]: on, [INSPECT_FILTER_OPEN]: OFF }
+    ? { [INSPECT_FILTER_CLOSED]: on, [INSPECT_FILTER_OPEN]: OFF, [GUARD_FILTER]: GUARDED }
     : { [INSPECT_FILTER_CLOSED]: OFF, [INSPECT_FILTER_OPEN]: on };
 }
 

@@ -16,6 +16,7 @@ import {
   type ResponseMapperSchema,
 } from "@hedgerow/proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager";
 import { celFilter } from "./cel.ts";
+import { UNDECIDED } from "./inspection.ts";
 
 type Mapper = MessageInitShape<typeof ResponseMapperSchema>;
 /** In CEL; what fails, as on an absent header, does not hold. */
@@ -108,6 +109,11 @@ export const LOCAL_REPLIES: LocalReplyConfig = create(LocalReplyConfigSchema, {
     }),
     when(UPSTREAM_FAILED, { headersToAdd: [UNSERVED], bodyFormatOverride: json({ error: "%LOCAL_REPLY_BODY%" }) }),
 
+    // A check without an answer, which in gRPC is the guard's to see: 503 like any other.
+    when(both(GRPC, `response.code_details.contains('[${UNDECIDED}]')`), {
+      headersToAdd: [header("grpc-status", "14"), DECISION, header(UNSERVED_HEADER, "1")],
+      bodyFormatOverride: text(REFUSED),
+    }),
     when(GRPC, { headersToAdd: [GRPC_STATUS, DECISION, UNSERVED], bodyFormatOverride: text(REFUSED) }),
     ...webMappers(undefined, [GRPC_STATUS, header("grpc-message", REFUSED), DECISION, UNSERVED]),
     // Elsewhere a stream has no more than any: its clients read the HTTP status.
