@@ -1,9 +1,9 @@
 // Ledgers of real workloads and the witness that a real control plane is.
-import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { appendFileSync, cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { checkpointDigest, claimsOfCheckpoint, readCheckpoint, readWitness } from "@hedgerow/ledger";
-import { Checkpointer, type LedgerWriter, openLedger } from "@hedgerow/ledger/store";
+import { Checkpointer, type LedgerWriter, openLedger, verifyDirectory } from "@hedgerow/ledger/store";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ControlPlaneDirectory, ControlPlaneProcess, TestAgent } from "./control-plane-process.ts";
 import { TestLedger } from "./test-ledger.ts";
@@ -176,6 +176,54 @@ describe("what contradicts what was witnessed is never countersigned:", () => {
     const forked = checkpointer(agent, fork);
     await forked.checkpointNow();
     expect(forked.state.problem).toContain("another head was witnessed at seq 1");
+  });
+
+  test("but one that lies about what it follows is, and then found", async () => {
+    const agent = await enroll("models/a");
+    const [path, copy] = [join(dir, "ledger"), join(dir, "copy")];
+    const writer = await openWriter(path, "models/a");
+    const honest = checkpointer(agent, writer);
+    await honest.checkpointNow();
+    cpSync(path, copy, { recursive: true });
+    await writer.append(gap);
+    await honest.checkpointNow();
+    await writer.close();
+    const witnessed = lines(path).map(({ checkpoint }) => checkpointDigest(checkpoint));
+
+    // Whoever has the agent's certificate can write another history and have its end signed: by naming what it does not hold.
+    const fork = await openWriter(copy, "models/a");
+    for (let count = 0; count < 5; count++) await fork.append({ ...gap, reason: "another" });
+    const { seq, head, segment } = await fork.flush();
+    const claims = { iss: agent.svid.spiffeId, node: "models/a" };
+    const forger = new TestLedger(claims);
+    const witness = witnessClient({
+      files: agent.files,
+      address: () => controlPlane.address("mesh"),
+      policy: "models/audit",
+    });
+    forger.chain = (await witness.certify(forger.publicKey)).chain;
+    forger.previous = witnessed[0];
+    const iat = Math.floor(Date.now() / 1000);
+    const forged = forger.checkpoint(seq, { ledger: fork.id, head, segment, iat, witnessed: witnessed[1] ?? "" });
+    const answer = await witness.countersign(forged);
+    if (answer.kind !== "witnessed") throw new Error("not witnessed");
+    await fork.close();
+    const stored = { checkpoint: forged, witness: answer.witness };
+    appendFileSync(join(copy, "checkpoints.jsonl"), `${JSON.stringify(stored)}\n`);
+
+    const { trustBundle, ledgers } = await controlPlane.admin.listLedgers({});
+    const known = ledgers.find(({ ledger }) => ledger === fork.id);
+    expect(known?.checkpoint).toBe(forged);
+    const verify = async (of: string) => await verifyDirectory(of, { roots: trustBundle, witnessed: stored });
+    const why = "names a countersigned one that is not here";
+    expect((await verify(copy)).findings).toMatchObject([
+      { kind: "checkpoint", message: expect.stringContaining(why) },
+    ]);
+    // Nor does it help to leave out that it was signed.
+    cpSync(join(path, "checkpoints.jsonl"), join(copy, "checkpoints.jsonl"));
+    expect((await verify(copy)).findings.map(({ kind }) => kind)).toContain("checkpoint_contradicts");
+    rmSync(join(copy, "checkpoints.jsonl"));
+    expect((await verify(copy)).findings).toMatchObject([{ message: expect.stringContaining("that is not here") }]);
   });
 
   test("another workload's ledger", async () => {
