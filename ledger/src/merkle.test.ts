@@ -1,0 +1,56 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { type Digest, leafOf, toHex } from "./hash.ts";
+import { MerkleTree, proveInclusion, verifyInclusion } from "./merkle.ts";
+
+/** Those of Certificate Transparency's own tests (RFC 6962's reference implementation). */
+const INPUTS = ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"];
+const ROOTS = [
+  "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
+  "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",
+  "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77",
+  "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
+  "4e3bbb1f7b478dcfe71fb631631519a3bca12c9aefca1612bfce4c13a86264d4",
+  "76e67dadbcdf1e10e1b74ddc608abd2f98dfb16fbce75277b5232a127f2087ef",
+  "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c",
+  "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
+];
+const leaves = INPUTS.map((hex) => leafOf(Buffer.from(hex, "hex")));
+
+const treeOf = (of: readonly Digest[]): MerkleTree => {
+  const tree = new MerkleTree();
+  for (const leaf of of) tree.append(leaf);
+  return tree;
+};
+
+describe("a Merkle tree", () => {
+  test("of nothing has the hash of nothing as its root", () => {
+    expect(toHex(new MerkleTree().root())).toBe("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  });
+
+  test.each(ROOTS.map((root, index) => [index + 1, root] as const))(
+    "of %d leaves is shaped as RFC 6962 has it",
+    (size, root) => {
+      expect(toHex(treeOf(leaves.slice(0, size)).root())).toBe(root);
+    },
+  );
+
+  test("proves every leaf, and no other", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 70 }), fc.nat(), fc.nat(), (size, at, other) => {
+        const many = Array.from({ length: size }, (_, index) => leafOf(Buffer.from([index])));
+        const root = treeOf(many).root();
+        const index = at % size;
+        const leaf = many[index] ?? "";
+        const path = proveInclusion(many, index);
+        expect(verifyInclusion(leaf, index, size, path, root)).toBe(true);
+        const wrong = other % size;
+        if (wrong === index) return;
+        expect(verifyInclusion(many[wrong] ?? "", index, size, path, root)).toBe(false);
+        expect(verifyInclusion(leaf, wrong, size, path, root)).toBe(false);
+        expect(verifyInclusion(leaf, index, size, path.slice(1), root)).toBe(false);
+        expect(verifyInclusion(leaf, index, size, [...path, leaf], root)).toBe(false);
+      }),
+    );
+  });
+});
