@@ -120,22 +120,17 @@ describe.each(Object.entries(UNARY_CLIENTS))("%s is told of", (_, ask) => {
   test.each<[string, Answering]>([
     ["fails", () => ({ status: 500 })],
     ["is gone", () => "drop"],
-    ["hangs", () => undefined],
-  ])(
-    "an agent that %s, where that closes",
-    async (_, answer) => {
-      agent.answer = answer;
-      expectRefused(await ask(teller.closed, 10), "UNAVAILABLE", 503);
-      // The request was seen by no application, so the caller's sidecar has tried it again.
-      expect(new Set(agent.checks.map(({ headers }) => headers["x-envoy-attempt-count"]))).toEqual(
-        new Set(["1", "2", "3"]),
-      );
-      expect(
-        server.outcomes().filter(({ upstream, audit }) => upstream !== undefined && audit === "models/closed"),
-      ).toEqual([]);
-    },
-    20_000,
-  );
+  ])("an agent that %s, where that closes", async (_, answer) => {
+    agent.answer = answer;
+    expectRefused(await ask(teller.closed, 10), "UNAVAILABLE", 503);
+    // No application has seen the request, so the caller's sidecar has tried it again.
+    expect(new Set(agent.checks.map(({ headers }) => headers["x-envoy-attempt-count"]))).toEqual(
+      new Set(["1", "2", "3"]),
+    );
+    expect(
+      server.outcomes().filter(({ upstream, audit }) => upstream !== undefined && audit === "models/closed"),
+    ).toEqual([]);
+  });
 
   test("an application that is not there", async () => {
     const { code, message } = await ask(teller.dead, 10);
@@ -143,6 +138,12 @@ describe.each(Object.entries(UNARY_CLIENTS))("%s is told of", (_, ask) => {
     expect(message).toMatch(/connection.failure|^no answer of the application$/);
   });
 });
+
+test("each is told of an agent that hangs, where that closes", async () => {
+  agent.answer = () => undefined;
+  const refused = await Promise.all(Object.values(UNARY_CLIENTS).map((ask) => ask(teller.closed, 10)));
+  for (const each of refused) expectRefused(each, "UNAVAILABLE", 503);
+}, 30_000);
 
 test("an agent that fails goes unnoticed where that opens", async () => {
   for (const answer of [{ status: 500 }, "drop" as const]) {
