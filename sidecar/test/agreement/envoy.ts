@@ -16,6 +16,8 @@ const PORT = 8080;
 /** Tells the requests of a test apart. */
 export const INDEX_HEADER = "x-index";
 const CUT_BYTES = 1;
+/** gRPC over HTTP/1.1 is served, too, and says in its trailers how it ended. */
+const TRAILERS = { enable_trailers: true };
 
 export interface InspectingEnvoy extends AsyncDisposable {
   readonly address: string;
@@ -93,7 +95,7 @@ function bootstrap(predictor: string, inspectSocket: string, adminSocket: string
             typed_extension_protocol_options: {
               "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
                 "@type": type("upstreams.http.v3.HttpProtocolOptions"),
-                use_downstream_protocol_config: { http2_protocol_options: {} },
+                use_downstream_protocol_config: { http_protocol_options: TRAILERS, http2_protocol_options: {} },
               },
             },
           },
@@ -111,6 +113,7 @@ function bootstrap(predictor: string, inspectSocket: string, adminSocket: string
                   typed_config: {
                     "@type": type("filters.network.http_connection_manager.v3.HttpConnectionManager"),
                     stat_prefix: "inbound",
+                    http_protocol_options: TRAILERS,
                     max_request_headers_kb: 60,
                     normalize_path: true,
                     merge_slashes: true,
