@@ -72,6 +72,56 @@ describe("a policy in plain words", () => {
       { kind: "TrafficPolicy", spec: { targetRefs: [{ kind: "Service", name: "digits" }], maxRequestBytes: "1Mi" } },
       ["Of digits: a request may have 1 MiB at most."],
     ],
+    [
+      "what a control plane had read",
+      {
+        kind: "TrafficPolicy",
+        spec: { targetRefs: [{ group: "", kind: "Service", name: "digits" }], maxRequestBytes: 65536 },
+      },
+      ["Of digits: a request may have 64 KiB at most."],
+    ],
+    [
+      "settings that a control plane had read",
+      {
+        kind: "MeshConfig",
+        name: "mesh",
+        spec: {
+          trustDomain: "bank.example",
+          identity: { lifetime: 86_400_000 },
+          access: { default: "deny" },
+          mtls: { mode: "strict" },
+        },
+      },
+      [
+        "Identities of the mesh are those of bank.example.",
+        "A service without an access policy may be called by nobody.",
+        "Callers without an identity get no connection.",
+      ],
+    ],
+    [
+      "recording that a control plane had read",
+      {
+        kind: "AuditPolicy",
+        spec: {
+          targetRefs: [{ group: "", kind: "Namespace", name: "models" }],
+          durability: { fsync: "batch", every: 5 },
+          failMode: "open",
+          keys: { encryption: { secretName: "kek" } },
+          digests: { output: false },
+          payload: { sample: 10_000, maxBytes: 65_536, recipient: { secretName: "auditor" } },
+          retention: { class: "banking", keepYears: 7, legalHold: true },
+          sinks: [{ name: "vault", region: "me-central-1", required: true, file: { path: "/vault" } }],
+        },
+      },
+      [
+        "Every request to everything in namespace models is decided and recorded before it is answered.",
+        "What can't be recorded is answered, and counted as missing.",
+        "Records are kept for 7 years (banking), and nothing is deleted: a legal hold is in force.",
+        "Records are encrypted on disk.",
+        "Contents of some requests (1 %) are recorded, readable by the auditor alone.",
+        'Copies go to "vault" in me-central-1, before a request is answered.',
+      ],
+    ],
     ["a kind that it does not know", { kind: "GuardPolicy", spec: { a: 1 } }, ['{"a":1}']],
     ["a spec that is none", { spec: { allow: "<script>" } }, ['{"allow":"<script>"}']],
     ["nothing", { spec: undefined }, []],

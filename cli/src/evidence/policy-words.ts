@@ -7,6 +7,7 @@ import {
   manifestSchemas,
 } from "@hedgerow/manifest";
 import { count } from "../screen/count.ts";
+import { asWritten } from "./as-written.ts";
 import type { PolicyEdit } from "./policies.ts";
 
 /** Longer than that is for the manifest. */
@@ -21,7 +22,7 @@ export function describePolicy(edit: PolicyEdit): readonly string[] {
       apiVersion: kind === "HTTPRoute" ? "gateway.networking.k8s.io/v1" : "hedgerow.dev/v1alpha1",
       kind,
       metadata: { namespace, name },
-      spec,
+      spec: asWritten(spec),
     });
     if (parsed.success) return describeManifest(parsed.data);
   }
