@@ -1,4 +1,5 @@
-// What an audit ledger holds. docs/audit.md tabulates every field; a field that is new here is new there.
+// What an audit ledger holds. docs/audit.md tabulates every field; a field that is new here is new there. Where a ledger is encrypted,
+// segment.*, tail.repaired and records.missing are not: they say nothing of requests, and verification needs them.
 
 /** What every record has. `seq` and `time` are the writer's to give. */
 export interface RecordHeader {
@@ -53,7 +54,7 @@ export interface RecordsMissing {
   readonly requests: number;
   readonly from: string;
   readonly to: string;
-  /** disk_full, write_failed or backlog_full. */
+  /** disk_full, write_failed, backlog_full, sink_unavailable or inspection_failed. */
   readonly reason: string;
 }
 

@@ -57,7 +57,7 @@ export function inspectFamilies(metrics: InspectMetrics): readonly Family[] {
     ],
     ["hedgerow_ledger_missing_total", "counter", "Requests answered without a record", each(({ missed }) => missed)],
     ["hedgerow_ledger_pending", "gauge", "Decisions whose outcome is not known yet", each(({ pending }) => pending)],
-    ["hedgerow_ledger_segments", "gauge", "Segments on disk", each(({ segments }) => segments)],
+    ["hedgerow_ledger_segments", "gauge", "Segments begun", each(({ segments }) => segments)],
     [
       "hedgerow_ledger_sink_lag_records",
       "gauge",

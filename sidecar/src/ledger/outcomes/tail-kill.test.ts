@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { readRecords } from "@hedgerow/ledger/store";
 import { expect, test } from "vitest";
 
-const KILLS = 12;
+const KILLS = 8;
 const LINES = 400;
 const program = join(import.meta.dirname, "../../../test/follow-until-killed.ts");
 
