@@ -49,12 +49,15 @@ def check(stored, roots, whose):  # a checkpoint, its key's certificate, and its
     need(begin - 300 <= when <= end + 300, "its certificate was not valid when it was signed")
     return claims, name
 
+def claimed_seq(stored):
+    try: return json.loads(base64.urlsafe_b64decode(stored["checkpoint"].split(".")[1] + "=="))["seq"]
+    except Exception: return None  # named by its place in the file
+
 def verify(directory, roots, remembered):
     whose = json.loads((directory / "ledger.json").read_text())
     file = directory / "checkpoints.jsonl"
     stored = [json.loads(line) for line in (file.read_text().split("\n")[:-1] if file.exists() else [])]
-    body = lambda compact: json.loads(base64.urlsafe_b64decode(compact.split(".")[1] + "=="))
-    wanted = {body(one["checkpoint"])["seq"] for one in stored + remembered}
+    wanted = {claimed_seq(one) for one in stored + remembered}
     head, due, heads, gaps, deleted, number, ending = sha(b"hedgerow-ledger/1\n", whose["ledger"].encode()), 0, {}, [], {}, -1, None
     for path in sorted(path for path in directory.iterdir() if re.fullmatch(r"\d{8,}\.jsonl", path.name)):
         before, number, leaves, ending = number, int(path.stem), [], None
@@ -83,15 +86,18 @@ def verify(directory, roots, remembered):
         need(all(segment in deleted for segment in range(start, end)), f"record {first}: its segment is missing, and no record says that it was deleted")
         count = sum(deleted[segment]["records"] + 1 for segment in range(start, end))
         need(first + count == after and deleted[end - 1]["head"] == previous, f"record {after}: does not continue the segments that were deleted")
-    good, last = -1, None
+    good, last, seen = -1, None, set()
     for index, one in enumerate(stored + remembered):
         try: claims, name = check(one, roots, whose)
-        except Exception as problem: raise ValueError(f"checkpoint {index}, of record {body(one['checkpoint'])['seq']}: {problem or type(problem).__name__}")
+        except Exception as problem: raise ValueError(f"checkpoint {index}, of record {claimed_seq(one)}: {problem or type(problem).__name__}")
         need(index >= len(stored) or claims.get("previous") == last, f"checkpoint {index}, of record {claims['seq']}: the one before it is missing")
         need(claims["seq"] < due, f"record {due}: is missing at the end, a checkpoint was signed of record {claims['seq']}")
         need(heads.get(claims["seq"], claims["head"]) == claims["head"], f"record {good + 1} or one after it, to record {claims['seq']}: the chain was written anew")
         need(not claims.get("closed") or claims["seq"] == due - 1, f"record {claims['seq'] + 1}: follows the end")
+        need("witnessed" not in claims or claims["witnessed"] in seen, f"checkpoint {index}, of record {claims['seq']}: one that was countersigned before it is missing")
+        need(index < len(stored) or name in seen, f"a checkpoint of record {claims['seq']}, which the witness has, is missing")
         good, last = max(good, claims["seq"]), name
+        seen.add(name)
     return due, good
 
 if __name__ == "__main__":

@@ -10,11 +10,11 @@ export const LINE_FEED = 0x0a;
 /** What stands around a payload in its line. */
 export const LINE_OVERHEAD = HEAD_CHARS + 2;
 
-/** A record that is encrypted under its segment's data key: AES-256-GCM, nonce `seq` in 12 bytes big-endian, additional data LEDGER/SEQ. */
+/** A record that is encrypted under its segment's data key: AES-256-GCM, additional data LEDGER/SEQ. */
 export interface SealedRecord {
   readonly seq: number;
   readonly kid: string;
-  /** Ciphertext and tag, base64url. */
+  /** Nonce (12 bytes, random), ciphertext and tag (16 bytes), base64url. */
   readonly enc: string;
 }
 

@@ -16,6 +16,7 @@ import {
   writeLines,
   writeWitnessedLedger,
 } from "../../test/test-ledger.ts";
+import { LedgerError } from "../errors.ts";
 import type { LedgerRecord } from "../record.ts";
 import { rewrapKeys } from "./data-keys.ts";
 import type { LedgerOptions, Tip } from "./options.ts";
@@ -75,7 +76,7 @@ describe("a ledger", () => {
     });
     await writer.append(decision(1));
     const { seq, head } = await writer.append(decision(2));
-    if (each) expect(writer.tip()).toMatchObject({ seq, head });
+    expect(each ? writer.tip() : { seq, head }).toMatchObject({ seq, head });
     await reached;
     const { size } = await stat(join(directory, segmentName(0)));
     expect(writer.tip()).toEqual({ segment: 0, seq, head, offset: size });
@@ -99,7 +100,7 @@ describe("a ledger", () => {
       codes.push(
         await writer.append(decision(number)).then(
           () => "written",
-          (error) => error.code,
+          (error: unknown) => (error instanceof LedgerError ? error.code : "threw"),
         ),
       );
     expect(codes.slice(0, 2)).toEqual(["written", "written"]);
