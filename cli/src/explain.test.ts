@@ -148,7 +148,7 @@ describe("hedgerow audit prove", () => {
     const proof = await proofOf(DENIED);
     for (const altered of [
       proof.replace("batch-job", "batch-jab"),
-      proof.replace(/"previous": "./, '"previous": "0'),
+      proof.replace(/"previous": "\w{64}/, `"previous": "${"0".repeat(64)}`),
       proof.replace(/"index": \d/, '"index": 1'),
     ])
       expect(await verifyProof(altered)).toMatchObject({
