@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { DECISION_HEADER } from "@hedgerow/proto";
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ledgerDirectories, readRecords } from "../src/mesh/ledger.ts";
 import { auditFile } from "../src/mesh/manifests.ts";
 import { classify, predictorClient } from "../src/mesh/predict.ts";
@@ -157,7 +157,7 @@ describe("a policy that is closed", () => {
 });
 
 describe("a policy that is open", () => {
-  test("is in force", async () => {
+  beforeAll(async () => {
     mesh().mesh.writeManifest("audit.yaml", auditFile(`{${settings}, failMode: open}`));
     await until("a request past the open filter", 20_000, async () => {
       await ask();

@@ -1,6 +1,16 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
@@ -62,6 +72,8 @@ describe("the Envoy of a run directory", () => {
     const firstRun = first.envoy.run(firstLeaves.signal);
     await until("Envoy runs", () => first.envoy.pid !== undefined);
     const { pid } = first.envoy;
+    // So that files which its configuration names without a directory lie there.
+    expect(readlinkSync(`/proc/${pid}/cwd`)).toBe(realpathSync(directory));
     firstLeaves.abort();
     await firstRun;
 

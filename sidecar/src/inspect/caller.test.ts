@@ -37,5 +37,9 @@ test("a quoted value is read as it was meant", () => {
 });
 
 test("never throws", () => {
-  fc.assert(fc.property(fc.stringMatching(/^[URI=";,\\a]*$/), (header) => void callerOf(header)));
+  fc.assert(
+    fc.property(fc.stringMatching(/^[URI=";,\\a]*$/), (header) => {
+      expect(() => callerOf(header)).not.toThrow();
+    }),
+  );
 });

@@ -32,6 +32,8 @@ export class Inspection {
   /** What is tried again; undefined: all is in force. */
   #wanted: Uint8Array | undefined;
   #retry: NodeJS.Timeout | undefined;
+  /** The problems that the log has last: trying again is no news. */
+  #told = "";
   #busy: Promise<unknown> = Promise.resolve();
 
   constructor(options: {
@@ -122,7 +124,8 @@ export class Inspection {
       return found;
     }).catch((error: unknown) => [messageOf(error)]);
     if (problems.length === 0) return problems;
-    this.#logger.error({ problems }, "Could not apply what is to be inspected");
+    if (problems.join() !== this.#told) this.#logger.error({ problems }, "Could not apply what is to be inspected");
+    this.#told = problems.join();
     // Something else may have been asked for meanwhile.
     if (this.#wanted === encoded) {
       this.#retry = setTimeout(() => void this.#tryAgain(encoded), this.#retryMs);
@@ -147,6 +150,7 @@ export class Inspection {
     if (problems.length > 0) return problems;
     this.#inForce = { ports, ledgers, region };
     this.#version = read.version;
+    this.#told = "";
     this.#logger.info({ version_info: read.version, ports: ports.size, ledgers: ledgers.size }, "Inspecting");
     return [];
   }

@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { Agent, type IncomingHttpHeaders, request } from "node:http";
 import { connect } from "node:net";
@@ -11,8 +12,9 @@ import { MemoryRecorder } from "../../test/memory-recorder.ts";
 import { until } from "../../test/until.ts";
 import { decisionIds } from "./decision-id.ts";
 import { Inspector } from "./inspector.ts";
+import { allowed } from "./refusal.ts";
 import { compileRules } from "./rules.ts";
-import { InspectServer } from "./server.ts";
+import { InspectServer, type Question } from "./server.ts";
 
 const logger = pino({ level: "silent" });
 const WEB = "spiffe://bank.example/ns/shop/sa/web";
@@ -116,7 +118,7 @@ describe("a request", () => {
 
   test("of a caller that no policy allows is refused and recorded", async () => {
     const { status, headers, body } = await ask(INFER, { headers: {} });
-    const id = headers["x-hedgerow-decision"];
+    const id = String(headers["x-hedgerow-decision"]);
     expect([status, JSON.parse(body)]).toEqual([403, { error: `refused: ${id}` }]);
     expect(recorder.records).toMatchObject([{ id, verdict: "deny", status: 403, reason: "access" }]);
   });
@@ -165,13 +167,35 @@ describe("a request", () => {
   });
 });
 
+test("large bodies share memory, and none sees another's", async () => {
+  const seen: string[] = [];
+  const answerer = {
+    maxRequestBytes: () => 1_000_000,
+    answer: async ({ body }: Question) => {
+      // Another body comes meanwhile.
+      await new Promise((resolve) => setImmediate(resolve));
+      seen.push(`${body.length} ${hash("sha256", body)}`);
+      return allowed("0123456789ABCDEF");
+    },
+  };
+  const large = new InspectServer({ socketPath: `${socketPath}2`, maxBytes: 100_000_000, answerer, logger });
+  await large.start();
+  const bodies = Array.from({ length: 40 }, (_, at) => String(at).padEnd(70_000 + at * 10_000, `${at}.`));
+  const given = socketPath;
+  socketPath = `${socketPath}2`;
+  await Promise.all(bodies.map(async (body) => await ask(INFER, { body })));
+  socketPath = given;
+  large.stop();
+  expect(seen.toSorted()).toEqual(bodies.map((body) => `${body.length} ${hash("sha256", body)}`).toSorted());
+});
+
 describe("where a record can't be written", () => {
   test.each(["disk_full", "no ledger"])("closed: 503 with an id, that no record has: %s", async (why) => {
     recorder.failure = why;
     recorderThere = why !== "no ledger";
     const { status, headers, body } = await ask(INFER);
     expect([status, headers["x-hedgerow-status"]]).toEqual([403, "503"]);
-    expect(JSON.parse(body)).toEqual({ error: `refused: ${headers["x-hedgerow-decision"]}` });
+    expect(JSON.parse(body)).toEqual({ error: `refused: ${String(headers["x-hedgerow-decision"])}` });
     expect(recorder.misses).toEqual([]);
     expect(inspector.counts.failures).toBe(1);
   });

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { createServer as createListener, type Server as Listener } from "node:net";
 import { messageOf } from "../errors.ts";
 import type { Logger } from "../logger.ts";
+import { BodyPool } from "./body-pool.ts";
 import { FRAME_HEADER_BYTES } from "./decode/envelope.ts";
 import type { Answer } from "./refusal.ts";
 
@@ -10,6 +11,8 @@ import type { Answer } from "./refusal.ts";
 const MAX_HEADER_BYTES = 128 * 1024;
 /** How soon it is noticed that the socket is gone from the directory. */
 const WATCH_MS = 1_000;
+/** From here on, bodies are copied into memory that is used again. */
+const POOLED_BYTES = 64 * 1024;
 const NO_BODY = Buffer.alloc(0);
 
 /** One question of Envoy. */
@@ -50,6 +53,7 @@ export class InspectServer {
   #listener: Listener | undefined;
   #inode: number | undefined;
   #watch: NodeJS.Timeout | undefined;
+  readonly #pool = new BodyPool();
   #stopped = false;
   #bytes = 0;
 
@@ -160,6 +164,10 @@ export class InspectServer {
     response.once("close", () => {
       this.#bytes -= most;
     });
+    if (most > POOLED_BYTES && request.headers["content-length"] !== undefined) {
+      this.#readPooled(request, response, most, reply);
+      return;
+    }
     const chunks: Buffer[] = [];
     let bytes = 0;
     request.on("data", (chunk: Buffer) => {
@@ -169,6 +177,29 @@ export class InspectServer {
     request.on("end", () => {
       const [only] = chunks;
       void reply(only !== undefined && chunks.length === 1 ? only : Buffer.concat(chunks), false);
+    });
+  }
+
+  #readPooled(
+    request: IncomingMessage,
+    response: ServerResponse,
+    most: number,
+    reply: (body: Buffer, overload: boolean) => Promise<void>,
+  ): void {
+    const buffer = this.#pool.take(most);
+    let bytes = 0;
+    let ended = false;
+    request.on("data", (chunk: Buffer) => {
+      // Copies what fits.
+      bytes += chunk.copy(buffer, bytes, 0, most - bytes);
+    });
+    request.on("end", () => {
+      ended = true;
+      // Answered means decided and recorded: no view of the body is left then.
+      void reply(buffer.subarray(0, bytes), false).finally(() => this.#pool.give(buffer));
+    });
+    response.once("close", () => {
+      if (!ended) this.#pool.give(buffer);
     });
   }
 
