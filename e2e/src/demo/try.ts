@@ -31,6 +31,7 @@ export function sayWhatToTry(screen: Screen, mesh: Mesh, digit: Digit): void {
     `curl -s -H 'content-type: application/json' -d @${file} http://127.0.0.1:${port}/inference.GRPCInferenceService/ModelInfer`;
   const python = join(mesh.directory, "metadata.py");
   writeFileSync(python, metadataScript(reader.localPort));
+  const ledgers = `--ledger ${mesh.directory}/run --ledger ${mesh.directory}/state/audit --socket ${mesh.directory}/state/admin.sock`;
   screen.heading("Try");
   screen.say(`a digit (${digit.label}), by curl, as ${reader.name}:
   ${call(reader.localPort)}
@@ -42,10 +43,10 @@ what runs:
   npx hedgerow status --socket ${mesh.directory}/state/admin.sock
   npx hedgerow proxies --socket ${mesh.directory}/state/admin.sock
 who called, who was refused and why; one of them explained (any id of the list):
-  npx hedgerow audit search --ledger ${mesh.directory}/run --limit 10
-  npx hedgerow explain ID --ledger ${mesh.directory}/run
+  npx hedgerow audit search ${ledgers} --limit 10
+  npx hedgerow explain ID ${ledgers}
 the same for people who read neither YAML nor terminals:
-  npx hedgerow evidence --ledger ${mesh.directory} --socket ${mesh.directory}/state/admin.sock --from 1h -o report.html
+  npx hedgerow evidence ${ledgers} --from 1h -o report.html
 a policy: let ${stranger.name} in, and call again as ${stranger.name}
   sed -i s/apps.${reader.name}/apps\\/${stranger.name}/ ${mesh.directory}/manifests/access.yaml`);
   screen.say("\nCtrl-C stops it.");
