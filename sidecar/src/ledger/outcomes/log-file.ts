@@ -3,7 +3,7 @@ import { type FileHandle, open } from "node:fs/promises";
 
 const LF = 0x0a;
 /** Of one read; a line that is longer is nothing that Envoy was asked to write. */
-export const MAX_BATCH_BYTES = 256 * 1024;
+const MAX_BATCH_BYTES = 256 * 1024;
 const PRINT_BYTES = 512;
 
 /** Where reading had come in which file. A file is known by its inode and how it begins: inodes are used again. */

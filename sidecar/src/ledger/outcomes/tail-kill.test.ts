@@ -4,12 +4,13 @@ import { appendFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { readRecords } from "@hedgerow/ledger/store";
 import { expect, test } from "vitest";
 
 const KILLS = 8;
 const LINES = 400;
-const program = join(import.meta.dirname, "../../../test/follow-until-killed.ts");
+const program = fileURLToPath(new URL("../../../test/follow-until-killed.ts", import.meta.url));
 
 const id = (number: number) => String(number).padStart(16, "0");
 const line = (number: number) =>

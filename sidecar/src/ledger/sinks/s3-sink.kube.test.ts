@@ -24,7 +24,8 @@ afterAll(async () => await server[Symbol.asyncDispose]());
 beforeEach(async () => {
   count += 1;
   bucket = `audit-${count}`;
-  expect((await call("PUT", "", { "x-amz-bucket-object-lock-enabled": "true" })).status).toBe(200);
+  const { status, body } = await call("PUT", "", { "x-amz-bucket-object-lock-enabled": "true" });
+  if (status !== 200) throw new Error(`make a bucket: ${status} ${body}`);
 });
 
 /** As the owner of the bucket, by a client of its own. */
