@@ -3,7 +3,7 @@ import type { LedgerRecord } from "./record.ts";
 
 // A line of a segment: HEAD SP PAYLOAD LF. HEAD is hexadecimal; PAYLOAD is one line of JSON that begins with `{"seq":N`.
 
-export const HEAD_CHARS = 2 * DIGEST_BYTES;
+const HEAD_CHARS = 2 * DIGEST_BYTES;
 const SPACE = 0x20;
 export const LINE_FEED = 0x0a;
 

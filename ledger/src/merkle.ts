@@ -55,7 +55,7 @@ export function proveInclusion(leaves: readonly Digest[], index: number): readon
 }
 
 /** The root to which an audit path leads, or undefined where the path has not the length that index and size ask for (RFC 9162, section 2.1.3.2). */
-export function rootOfPath(leaf: Digest, index: number, size: number, path: readonly Digest[]): Digest | undefined {
+function rootOfPath(leaf: Digest, index: number, size: number, path: readonly Digest[]): Digest | undefined {
   if (!Number.isInteger(index) || index < 0 || index >= size) return undefined;
   if (size === 1) return path.length === 0 ? leaf : undefined;
   const sibling = path.at(-1);
