@@ -30,7 +30,7 @@ const tail = new OutcomeTail({
   logger,
 });
 tail.start();
-process.stdout.write("ready\n");
 process.on("SIGTERM", () => {
   void tail.stop().then(async () => await recorder.close());
 });
+process.stdout.write("ready\n");
