@@ -25,12 +25,17 @@ const programs = {
     inputs: ["versitygw/go.mod", "versitygw/go.sum", "versitygw/build.sh"],
     cost: "an S3 server from source; a minute",
   },
+  /** OpenTelemetry's collector. */
+  otelcol: {
+    inputs: ["otelcol/go.mod", "otelcol/go.sum", "otelcol/main.go", "otelcol/build.sh"],
+    cost: "a collector from source; two minutes",
+  },
 } as const;
 
 /** What is built with Go, once on a machine. */
 export type Program = keyof typeof programs;
 
-export const allPrograms: readonly Program[] = ["hkube", "pause", "gateway-api", "versitygw"];
+export const allPrograms: readonly Program[] = ["hkube", "pause", "gateway-api", "versitygw", "otelcol"];
 
 /** Where the program that this checkout describes stands, or will. */
 function programPath(program: Program): string {

@@ -118,7 +118,7 @@ test("an agent that is killed costs no request while another endpoint lives", as
   const [pod] = await mesh.pods("models", "digits");
   await expectNoneLost(async () => {
     const find = `for (const pid of require("node:fs").readdirSync("/proc")) try {
-      if (require("node:fs").readFileSync("/proc/" + pid + "/cmdline", "utf8").includes("sidecar/src/main.ts")) process.kill(Number(pid), "SIGKILL");
+      if (require("node:fs").readFileSync("/proc/" + pid + "/cmdline", "utf8").includes("sidecar/src/main.ts") && pid !== String(process.pid)) process.kill(Number(pid), "SIGKILL");
     } catch {}`;
     const node = "/opt/hedgerow/node_modules/.bin/node";
     await mesh.kubectl(["-n", "models", "exec", pod?.name ?? "", "-c", "hedgerow-proxy", "--", node, "-e", find]);
