@@ -54,14 +54,12 @@ test(
     const outcomes = records.flatMap((one) => (one.type === "outcome" ? [one.id] : []));
     expect(outcomes.length).toBe(new Set(outcomes).size);
     const { status, stdout } = await hedgerow(
-      ...[
-        "audit",
-        "verify",
-        "--ledger",
-        `${running.directory}/run`,
-        "--socket",
-        `${running.directory}/state/admin.sock`,
-      ],
+      "audit",
+      "verify",
+      "--ledger",
+      `${running.directory}/run`,
+      "--socket",
+      `${running.directory}/state/admin.sock`,
     );
     expect(stdout).toContain("✓");
     expect(status).toBe(0);

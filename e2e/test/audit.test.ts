@@ -106,8 +106,15 @@ describe("what is in the ledger can't be changed unseen", () => {
 
   test("untouched, with everything that the witness knows: verified", async () => {
     const { status, stdout, stderr } = await hedgerow(
-      ...["audit", "verify", "--all", "--socket", socket()],
-      ...["--ledger", audits(), "--ledger", join(mesh().mesh.directory, "state/audit")],
+      "audit",
+      "verify",
+      "--all",
+      "--socket",
+      socket(),
+      "--ledger",
+      audits(),
+      "--ledger",
+      join(mesh().mesh.directory, "state/audit"),
     );
     expect(`${stdout}${stderr}`).not.toContain("✗");
     expect(status).toBe(0);

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { browserClient, withoutBrowser } from "../src/clients/browser.ts";
 import { withoutTriton } from "../src/clients/python.ts";
-import { type AskClient, askClients } from "../src/clients/refused.ts";
+import { type AskClient, askClients, type Refused } from "../src/clients/refused.ts";
 import { PIXELS } from "../src/mesh/digits.ts";
 import { editWeights } from "../src/mesh/edit.ts";
 import { Load } from "../src/mesh/load.ts";
@@ -44,45 +44,59 @@ interface Expected {
 
 const isHttp = (name: string): boolean => name.endsWith("REST") || name.startsWith("curl");
 
-async function expectRefusals(port: number, floats: number, { rpc, http, pushback }: Expected): Promise<void> {
-  for (const [name, ask, missing] of clients) {
-    if (missing !== undefined) {
-      console.warn(`not asked with ${name}: ${missing}`);
-      continue;
-    }
-    const refused = await ask(port, floats);
-    if (isHttp(name)) expect(refused.code, name).toMatch(http);
-    else expect(refused.code, name).toBe(rpc);
-    expect(refused.message, name).toMatch(/^refused: [0-9A-Za-z-]{16,36}$/);
-    const shows = !name.startsWith("tritonclient");
-    if (shows) expect(refused.message, name).toBe(`refused: ${refused.decision}`);
-    if (pushback && shows && !name.includes("browsers")) expect(Number(refused.pushback), name).toBeGreaterThan(0);
-  }
+/** What is not as it should be, in words. */
+function wrongIn(name: string, { code, message, decision, pushback }: Refused, expected: Expected): readonly string[] {
+  const isCode = isHttp(name) ? expected.http.test(code) : code === expected.rpc;
+  // tritonclient keeps headers to itself; a browser shows no script what it does not know to be safe.
+  const showsHeaders = !name.startsWith("tritonclient");
+  const showsPushback = showsHeaders && !name.includes("browsers");
+  const isMessage = showsHeaders ? message === `refused: ${decision}` : /^refused: [0-9A-Za-z-]{16,36}$/.test(message);
+  return [
+    ...(isCode ? [] : [`${name}: code ${code}`]),
+    ...(isMessage ? [] : [`${name}: message ${message}, decision ${decision}`]),
+    ...(expected.pushback && showsPushback && !(Number(pushback) > 0) ? [`${name}: pushback ${pushback}`] : []),
+  ];
+}
+
+/** All clients at once: an agent that hangs costs each its time, and its endpoint would be gone before the last. */
+async function wrongAnswers(port: number, floats: number, expected: Expected): Promise<readonly string[]> {
+  const answers = clients.map(async ([name, ask, missing]) => {
+    if (missing === undefined) return wrongIn(name, await ask(port, floats), expected);
+    console.warn(`not asked with ${name}: ${missing}`);
+    return [];
+  });
+  return (await Promise.all(answers)).flat();
 }
 
 describe("every stock client is told a status of its protocol and a decision id, nothing else", () => {
   test("403: no rule lets it in", async () => {
-    await expectRefusals(mesh().stranger.localPort, PIXELS, {
-      rpc: "permission_denied",
-      http: /^403( permission_denied)?$/,
-    });
+    expect(
+      await wrongAnswers(mesh().stranger.localPort, PIXELS, {
+        rpc: "permission_denied",
+        http: /^403( permission_denied)?$/,
+      }),
+    ).toEqual([]);
   }, 120_000);
 
   test("413: more bytes than the service takes", async () => {
-    await expectRefusals(mesh().reader.localPort, tooMany, {
-      rpc: "resource_exhausted",
-      http: /^(413|429 resource_exhausted|413 resource_exhausted)$/,
-    });
+    expect(
+      await wrongAnswers(mesh().reader.localPort, tooMany, {
+        rpc: "resource_exhausted",
+        http: /^(413|429 resource_exhausted|413 resource_exhausted)$/,
+      }),
+    ).toEqual([]);
   }, 120_000);
 
   test("429: the agent has no room", async () => {
     const { mesh: running, reader } = mesh();
     await editWeights(running, [0, 1]);
-    await expectRefusals(reader.localPort, crowding, {
-      rpc: "resource_exhausted",
-      http: /^429( resource_exhausted)?$/,
-      pushback: true,
-    });
+    expect(
+      await wrongAnswers(reader.localPort, crowding, {
+        rpc: "resource_exhausted",
+        http: /^429( resource_exhausted)?$/,
+        pushback: true,
+      }),
+    ).toEqual([]);
     await editWeights(running, [1, 0]);
   }, 120_000);
 
@@ -90,7 +104,9 @@ describe("every stock client is told a status of its protocol and a decision id,
     const { mesh: running, reader, predictor, digits } = mesh();
     predictor.agent.signal("SIGSTOP");
     try {
-      await expectRefusals(reader.localPort, PIXELS, { rpc: "unavailable", http: /^503( unavailable)?$/ });
+      expect(
+        await wrongAnswers(reader.localPort, PIXELS, { rpc: "unavailable", http: /^503( unavailable)?$/ }),
+      ).toEqual([]);
     } finally {
       predictor.agent.signal("SIGCONT");
     }

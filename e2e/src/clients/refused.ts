@@ -134,7 +134,7 @@ function triton(kind: "grpc" | "http"): AskClient {
 }
 
 const restBody = (floats: number) => ({
-  inputs: [{ name: "image", datatype: "FP32", shape: [1, floats], data: new Array<number>(floats).fill(0.125) }],
+  inputs: [{ name: "image", datatype: "FP32", shape: [1, floats], data: Array.from({ length: floats }, () => 0.125) }],
 });
 const connectBody = (floats: number) => ({
   modelName: "digits",
