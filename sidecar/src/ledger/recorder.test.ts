@@ -241,7 +241,7 @@ describe("a required sink", () => {
     await until("it fails", async () => {
       return await recorder.record(decision(1)).then(
         () => false,
-        (error: { code?: string }) => error.code === "sink_unavailable",
+        (error: unknown) => error instanceof Error && "code" in error && error.code === "sink_unavailable",
       );
     });
     const before = await types();

@@ -26,7 +26,7 @@ test.each<[status: number, body: string, words: string | undefined]>([
     const bytes = Buffer.from(`${"0".repeat(64)} {"seq":7,"type":"log.gap"}\n`);
     const shipped = await sink.ship({ ledger, segment: 0, offset: 0, first: 7, last: 7, bytes }).then(
       () => undefined,
-      (error: Error) => error.message,
+      (error: unknown) => (error instanceof Error ? error.message : String(error)),
     );
     expect(shipped?.includes(words ?? "taken") ?? false).toBe(words !== undefined);
   } finally {
