@@ -10,14 +10,9 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
-/** Runs `hedgerow ARGS` as a person would, without a terminal. */
+/** Runs `hedgerow ARGS` as a person would, without a terminal, to its end. */
 export async function hedgerow(...args: readonly string[]): Promise<CommandResult> {
-  return await command(process.execPath, cli, ...args);
-}
-
-/** Runs a program to its end. */
-export async function command(program: string, ...args: readonly string[]): Promise<CommandResult> {
-  const child = spawn(program, [...args], { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [cli, ...args], { stdio: ["ignore", "pipe", "pipe"] });
   const stdout: Buffer[] = [];
   const stderr: Buffer[] = [];
   child.stdout.on("data", (chunk: Buffer) => stdout.push(chunk));
