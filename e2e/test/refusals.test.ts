@@ -1,7 +1,7 @@
 // What stock clients learn of a refusal, whoever refuses: a status of their protocol and a decision id, nothing else.
-import { describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { browserClient, withoutBrowser } from "../src/clients/browser.ts";
-import { withoutTriton } from "../src/clients/python.ts";
+import { tritonPath, withoutTriton } from "../src/clients/python.ts";
 import { type AskClient, askClients, type Refused } from "../src/clients/refused.ts";
 import { PIXELS } from "../src/mesh/digits.ts";
 import { editWeights } from "../src/mesh/edit.ts";
@@ -21,6 +21,11 @@ const mesh = withMesh({
   // Room for digits, not for one request of `crowding`.
   agentSettings: new Map([["digits-v2-a", { HEDGEROW_INSPECT_BYTES: String(1024 ** 2) }]]),
 });
+
+// Not while a client waits for its answer.
+beforeAll(() => {
+  if (withoutTriton() === undefined) tritonPath();
+}, 180_000);
 
 /** Floats of an image: 1.2 MB raw, 1.8 MB as JSON. */
 const crowding = 300_000;
