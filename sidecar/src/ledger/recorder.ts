@@ -115,7 +115,7 @@ class LedgerRecorder implements Recorder {
   readonly #spiffeId: string;
   readonly #logger: Logger;
   readonly #missed = new MissedRequests();
-  readonly #timer: NodeJS.Timeout;
+  #timer: NodeJS.Timeout | undefined;
   #settings: LedgerSettings;
   #region: string;
   #svid: Svid | undefined;
@@ -134,18 +134,14 @@ class LedgerRecorder implements Recorder {
     this.#settings = settings;
     this.#region = deps.region;
     this.#logger = deps.logger.child({ policy: settings.policy });
-    this.#timer = setInterval(() => void this.#recordMissed(), MISSED_MS);
-    this.#timer.unref();
   }
 
   /** To be called once. Rejects as openLedger does. */
   async open(): Promise<void> {
-    try {
-      this.#parts = await this.#open(this.#settings);
-    } catch (error) {
-      clearInterval(this.#timer);
-      throw error;
-    }
+    this.#parts = await this.#open(this.#settings);
+    // Not before: a long ledger takes more than a second to open.
+    this.#timer = setInterval(() => void this.#recordMissed(), MISSED_MS);
+    this.#timer.unref();
   }
 
   get policy(): string {
