@@ -61,6 +61,18 @@ export class LogFile implements AsyncDisposable {
     return { lines: chunk.toString("utf8", 0, end).split("\n"), next: offset + end + 1, skipped: 0 };
   }
 
+  /** How many lines end between there and the end. */
+  async countLines(offset: number): Promise<number> {
+    const chunk = Buffer.allocUnsafe(MAX_BATCH_BYTES);
+    let lines = 0;
+    for (let at = offset; ; ) {
+      const { bytesRead } = await this.#handle.read(chunk, 0, MAX_BATCH_BYTES, at);
+      if (bytesRead === 0) return lines;
+      for (let end = chunk.indexOf(LF); end >= 0 && end < bytesRead; end = chunk.indexOf(LF, end + 1)) lines += 1;
+      at += bytesRead;
+    }
+  }
+
   async position(offset: number): Promise<LogPosition> {
     if (offset < PRINT_BYTES) return { inode: this.inode, print: await this.#printOf(offset), offset };
     this.#print ??= await this.#printOf(PRINT_BYTES);

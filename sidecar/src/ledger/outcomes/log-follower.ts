@@ -4,6 +4,7 @@ import type { Logger } from "../../logger.ts";
 import { type LogBatch, LogFile } from "./log-file.ts";
 import { readPosition, writePosition } from "./position.ts";
 
+/** Two such files have room in a pod, where the run directory is 64 MiB of memory. */
 const ROTATE_BYTES = 16 * 1024 * 1024;
 /** How often Envoy is asked again to open its log anew. */
 const REOPEN_AGAIN_MS = 1_000;
@@ -12,6 +13,8 @@ const REOPEN_AGAIN_MS = 1_000;
  * Follows the log that Envoy writes for us, and keeps it short: over 16 MiB it is renamed to `LOG.1` and Envoy asked to open it anew.
  * Envoy has one thread that writes, and it closes the old file before it opens the new one: once there is a new one, the old one is
  * complete, and goes when it has been read. An Envoy that can't be asked goes on in the old one, and so do we.
+ *
+ * Where nobody takes what it says, these two files are all that waits: once the new one is as long, the old one goes unread.
  */
 export class LogFollower implements AsyncDisposable {
   readonly #path: string;
@@ -21,6 +24,8 @@ export class LogFollower implements AsyncDisposable {
   readonly #rotateBytes: number;
   readonly #logger: Logger;
   #current: { readonly file: LogFile; readonly rotated: boolean; offset: number } | undefined;
+  /** What the last batch was read from. */
+  #batchFile: LogFile | undefined;
   #positionUsed = false;
   #askedAtMs = Number.NEGATIVE_INFINITY;
 
@@ -47,6 +52,7 @@ export class LogFollower implements AsyncDisposable {
       this.#current ??= await this.#open();
       const current = this.#current;
       if (current === undefined) return undefined;
+      this.#batchFile = current.file;
       await this.#rotateWhenDue();
       // Looked at before reading: what is in the file then, when another has taken its place, is all that it will ever hold.
       const replaced = await this.#isReplaced();
@@ -61,9 +67,25 @@ export class LogFollower implements AsyncDisposable {
 
   /** What a batch brought is recorded: nobody needs to read it again. */
   async keep(batch: LogBatch): Promise<void> {
-    if (this.#current === undefined) return;
+    // It may have been dropped meanwhile.
+    if (this.#current === undefined || this.#current.file !== this.#batchFile) return;
     this.#current.offset = batch.next;
     await writePosition(this.#positionPath, await this.#current.file.position(batch.next));
+  }
+
+  /**
+   * Drops the older of two long files, and says how many of its lines nobody has kept. To be called now and then while what was
+   * read can't be recorded.
+   */
+  async bound(): Promise<number> {
+    this.#current ??= await this.#open();
+    await this.#rotateWhenDue();
+    const current = this.#current;
+    if (current?.rotated !== true || !(await this.#isReplaced())) return 0;
+    if ((await stat(this.#path)).size < this.#rotateBytes) return 0;
+    const lines = await current.file.countLines(current.offset);
+    await this.#leave();
+    return lines;
   }
 
   async #open() {
@@ -87,7 +109,7 @@ export class LogFollower implements AsyncDisposable {
   async #rotateWhenDue(): Promise<void> {
     const current = this.#current;
     if (current === undefined) return;
-    if (!current.rotated && current.offset >= this.#rotateBytes) {
+    if (!current.rotated && (await current.file.size()) >= this.#rotateBytes) {
       await rename(this.#path, this.#rotatedPath);
       this.#current = { ...current, rotated: true };
     }

@@ -221,6 +221,29 @@ describe("a log that grew long", () => {
     expect(ledger.ids).toEqual([1, 2, 3, 4].map(id));
   });
 
+  test("that no ledger takes is kept to a limit, and how much went is said once one does", async () => {
+    const ledger = new Ledger();
+    ledger.failing = true;
+    const writer = new Writer();
+    writer.write(1);
+    const tail = follow(ledger, { reopen: writer.reopen, rotateBytes: 500 });
+    await until("attempts", () => ledger.attempts >= 1);
+    writer.write(2, 3, 4, 5, 6);
+    await until("begun anew", () => writer.asked === 1);
+    writer.write(7, 8, 9, 10, 11, 12);
+    // The older file is gone, unread, and the newer takes its place.
+    await until("begun anew once more", () => writer.asked === 2);
+    writer.write(13);
+    ledger.failing = false;
+    await until("what is left", () => ledger.ids.includes(id(13)));
+    await tail.stop();
+    expect(ledger.ids).toEqual([1, 7, 8, 9, 10, 11, 12, 13].map(id));
+    // The first was read before, and recorded, yet its place was never kept.
+    expect(ledger.records.filter(({ type }) => type === "log.gap")).toEqual([
+      { type: "log.gap", reason: "backlog_full", lines: 6 },
+    ]);
+  });
+
   test("is read on while Envoy can't be asked, and by the next agent", async () => {
     const ledger = new Ledger();
     const writer = new Writer();

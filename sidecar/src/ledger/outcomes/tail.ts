@@ -9,6 +9,8 @@ import { lineKey, type OutcomeLine, readOutcomeLine } from "./outcome-line.ts";
 /** With the half second for which Envoy gathers lines: an outcome is recorded within a second. */
 const POLL_MS = 250;
 const RETRY_MS = 1_000;
+/** How often the log is kept from growing while a ledger takes nothing. */
+const BOUND_MS = 1_000;
 /** How long a stopping agent tries to record what Envoy last wrote. */
 const LAST_MS = 5_000;
 
@@ -37,7 +39,7 @@ export interface OutcomeLedgers {
  *
  * Each line that Envoy wrote is recorded once, whenever the agent dies: its position is kept after the records are in the ledger, and
  * what was recorded after the last position is known from the ledger itself. A ledger that can't be written is tried again; lines wait in
- * Envoy's file, on disk, not here.
+ * Envoy's file, on disk, not here; as many as LogFollower keeps.
  */
 export class OutcomeTail {
   readonly #follower: LogFollower;
@@ -139,8 +141,27 @@ export class OutcomeTail {
       else if (line.kind === "unrecorded") ledger.missed("inspection_failed");
       else if (!ledger.hasLine(lineKey(line.body) ?? "")) appends.push(this.#append(ledger, line.body));
     }
-    await Promise.all(appends);
-    if (unread > 0) await this.#gap(unread);
+    const dropped = await this.#boundUntil(Promise.all(appends));
+    if (dropped > 0) await this.#gap("backlog_full", dropped);
+    if (unread > 0) await this.#gap("unreadable", unread);
+  }
+
+  /** Waits for records, which may take as long as a disk is full. Returns how many lines of Envoy's log were given up for it. */
+  async #boundUntil(recorded: Promise<unknown>): Promise<number> {
+    const done = new AbortController();
+    const settled = recorded.finally(() => done.abort());
+    let dropped = 0;
+    for (;;) {
+      await pause(BOUND_MS, done.signal);
+      if (done.signal.aborted) break;
+      try {
+        dropped += await this.#follower.bound();
+      } catch (error) {
+        this.#logger.warn({ error: messageOf(error) }, "Could not keep Envoy's log short, trying again");
+      }
+    }
+    await settled;
+    return dropped;
   }
 
   async #append(ledger: OutcomeLedger, body: RecordBody): Promise<void> {
@@ -159,9 +180,9 @@ export class OutcomeTail {
   }
 
   /** Nobody knows whose lines they were: every ledger is told. */
-  async #gap(lines: number): Promise<void> {
-    this.#logger.error({ lines }, "Envoy's log holds lines that can not be read");
-    const body = { type: "log.gap", reason: "unreadable", lines } as const;
+  async #gap(reason: "unreadable" | "backlog_full", lines: number): Promise<void> {
+    this.#logger.error({ lines, reason }, "Lines of Envoy's log are lost");
+    const body = { type: "log.gap", reason, lines } as const;
     await Promise.all([...this.#ledgers.all()].map((ledger) => this.#append(ledger, body)));
   }
 
