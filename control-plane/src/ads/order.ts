@@ -10,8 +10,7 @@
 //   until its assignment comes (cluster_manager_impl.cc, updateClusterCounts). An updated cluster warms again without
 //   asking again, as its name is subscribed already: sending a cluster therefore makes its assignment owed.
 // - A RouteConfiguration whose requests are recorded waits until the agent has acknowledged the InspectionConfig as it is wanted
-//   now: no request may be led past an agent that would not know what to do with it. One that the snapshot has not is not
-//   waited for, as no route names it then.
+//   now: no request may be led past an agent that would not know what to do with it. While the snapshot has none, it stays back.
 // - Listeners are removed together with additions, as Envoy does removals first: a listener may take over the address of
 //   a removed one. Routes are removed when no listener held or in flight names them, clusters when no route or listener
 //   does, assignments when the cluster is gone. Content that we do not know (a version from before a reconnect, or one

@@ -458,6 +458,13 @@ describe("a recorded route", () => {
     expect(client.ack("inspection")).toEqual([`route [${name}]`]);
   });
 
+  test("is not sent while the snapshot has not what it needs", () => {
+    const client = connected(plain);
+    expect(client.publish(recorded)).toEqual([]);
+    expect(client.publish(one, recorded)).toEqual(["inspection [n/a]"]);
+    expect(client.ack("inspection")).toEqual([`route [${name}]`]);
+  });
+
   test("is not sent to a client whose agent never asks", () => {
     const client = new Client();
     client.publish(one, recorded);
