@@ -219,6 +219,25 @@ describe("a ledger", () => {
   });
 });
 
+describe("a ledger that can't be written another way", () => {
+  test("goes on as it was", async () => {
+    secret("kek", { key: randomBytes(32) });
+    await using recorder = await open();
+    await recorder.record(decision(1));
+    writeFileSync(join(ledgerDirectory(), "keys"), "a file, no directory");
+    expect(await recorder.update(policy({ encryptionSecret: "kek" }), "eu-1")).toHaveLength(1);
+    await recorder.record(decision(2));
+    expect((await types()).filter((type) => type === "decision")).toHaveLength(2);
+  });
+
+  test("waits for no outcome of what it refused", async () => {
+    const recorder = await open();
+    await recorder.close();
+    await expect(recorder.record(decision(1))).rejects.toMatchObject({ code: "closed" });
+    expect(recorder.stats().pending).toBe(0);
+  });
+});
+
 describe("a required sink", () => {
   const sinks = (path: string) => [
     { name: "share", required: true, target: { case: "file" as const, value: { path } } },
@@ -263,16 +282,16 @@ describe("outcomes", () => {
   test("are awaited of each decision, also by the next agent, which knows what was recorded", async () => {
     const first = await open();
     for (const number of [1, 2, 3]) await first.record(decision(number));
-    await first.outcomes.append(outcome(1));
+    await first.outcomes.append(outcome(2));
     expect(first.stats().pending).toBe(2);
     await first.close();
     await using second = await open();
     expect(second.stats().pending).toBe(2);
-    expect([1, 2, 3].map((number) => second.outcomes.hasLine(decision(number).id))).toEqual([true, false, false]);
+    expect([1, 2, 3].map((number) => second.outcomes.hasLine(decision(number).id))).toEqual([false, true, false]);
     await second.outcomes.envoyEnded(Date.now() + 1);
     expect(second.stats().pending).toBe(0);
     expect((await recorded()).slice(-2)).toMatchObject([
-      { type: "outcome", id: decision(2).id, result: "unknown" },
+      { type: "outcome", id: decision(1).id, result: "unknown" },
       { type: "outcome", id: decision(3).id, result: "unknown" },
     ]);
   });

@@ -26,6 +26,8 @@ export class OutcomeBook implements OutcomeLedger {
   readonly #logger: Logger;
   readonly #unknownAfterMs: number;
   readonly #pending: PendingDecisions<Position>;
+  /** Given up because there were too many, and not recorded yet. */
+  readonly #owed = new Set<string>();
   readonly #lines: Set<string>;
   readonly #timer: NodeJS.Timeout;
   #keptAtMs = Number.NEGATIVE_INFINITY;
@@ -53,6 +55,7 @@ export class OutcomeBook implements OutcomeLedger {
     this.#unknownAfterMs = options.unknownAfterMs ?? UNKNOWN_AFTER_MS;
     this.#pending = new PendingDecisions(options.mostPending ?? MOST_PENDING);
     this.#lines = options.resumed.lines;
+    // Recorded by the first sweep: the ledger is not open to records yet.
     for (const { id, atMs, place } of options.resumed.decisions) this.#add(id, atMs, place);
     this.#timer = setInterval(() => void this.sweep(), SWEEP_MS);
     this.#timer.unref();
@@ -64,7 +67,8 @@ export class OutcomeBook implements OutcomeLedger {
 
   /** A decision is about to be appended: its outcome may come before the append resolves. */
   decided(id: string): void {
-    this.#add(id, this.#now(), this.#tip());
+    const given = this.#add(id, this.#now(), this.#tip());
+    if (given !== undefined) void this.#giveUp([given]);
   }
 
   /** It was not appended. */
@@ -74,7 +78,9 @@ export class OutcomeBook implements OutcomeLedger {
 
   async append(body: RecordBody): Promise<void> {
     await this.#append(body);
-    if (body.type === "outcome") this.#pending.delete(body.id);
+    if (body.type !== "outcome") return;
+    this.#pending.delete(body.id);
+    this.#owed.delete(body.id);
   }
 
   hasLine(key: string): boolean {
@@ -102,7 +108,7 @@ export class OutcomeBook implements OutcomeLedger {
     if (this.#sweeping) return;
     this.#sweeping = true;
     try {
-      await this.#giveUp(this.#pending.before(this.#now() - this.#unknownAfterMs));
+      await this.#giveUp([...this.#owed, ...this.#pending.before(this.#now() - this.#unknownAfterMs)]);
     } finally {
       this.#sweeping = false;
     }
@@ -114,9 +120,10 @@ export class OutcomeBook implements OutcomeLedger {
     await this.#keep();
   }
 
-  #add(id: string, atMs: number, place: Position): void {
+  #add(id: string, atMs: number, place: Position): string | undefined {
     const given = this.#pending.add(id, atMs, place);
-    if (given !== undefined) void this.#giveUp([given]);
+    if (given !== undefined) this.#owed.add(given);
+    return given;
   }
 
   async #giveUp(ids: readonly string[]): Promise<void> {
@@ -127,7 +134,7 @@ export class OutcomeBook implements OutcomeLedger {
     try {
       await this.append({ type: "outcome", id, result: "unknown" });
     } catch (error) {
-      // It is still pending: the next sweep tries again.
+      // It is still pending, or owed: the next sweep tries again.
       this.#logger.warn({ error: messageOf(error), decision: id }, "Could not record that an outcome is unknown");
     }
   }
