@@ -189,6 +189,25 @@ test("large bodies share memory, and none sees another's", async () => {
   expect(seen.toSorted()).toEqual(bodies.map((body) => `${body.length} ${hash("sha256", body)}`).toSorted());
 });
 
+test("large bodies leave no memory behind for the collector", async () => {
+  const answerer = { maxRequestBytes: () => 1_000_000, answer: () => allowed("0123456789ABCDEF") };
+  const large = new InspectServer({ socketPath: `${socketPath}2`, maxBytes: 100_000_000, answerer, logger });
+  await large.start();
+  const given = socketPath;
+  socketPath = `${socketPath}2`;
+  const body = "x".repeat(600_000);
+  await ask(INFER, { body });
+  const before = process.memoryUsage().arrayBuffers;
+  let most = before;
+  for (let count = 0; count < 20; count++) {
+    await ask(INFER, { body });
+    most = Math.max(most, process.memoryUsage().arrayBuffers);
+  }
+  socketPath = given;
+  large.stop();
+  expect(most - before).toBeLessThan(600_000);
+});
+
 describe("where a record can't be written", () => {
   test.each(["disk_full", "no ledger"])("closed: 503 with an id, that no record has: %s", async (why) => {
     recorder.failure = why;

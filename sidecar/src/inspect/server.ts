@@ -192,6 +192,7 @@ export class InspectServer {
     request.on("data", (chunk: Buffer) => {
       // Copies what fits.
       bytes += chunk.copy(buffer, bytes, 0, most - bytes);
+      free(chunk);
     });
     request.on("end", () => {
       ended = true;
@@ -216,4 +217,13 @@ export class InspectServer {
       response.destroy();
     }
   }
+}
+
+/**
+ * Gives a chunk's memory back now. Left to the collector, which counts it as its own, 600 KB a body make it mark the whole heap every few
+ * requests: 2 ms each, more than all else that is done about them.
+ */
+function free({ buffer, byteLength }: Buffer): void {
+  // Unless others have a part of it.
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
 }
