@@ -55,7 +55,9 @@ export class LogFollower implements AsyncDisposable {
       this.#batchFile = current.file;
       await this.#rotateWhenDue();
       // Looked at before reading: what is in the file then, when another has taken its place, is all that it will ever hold.
-      const replaced = await this.#isReplaced();
+      const live = await this.#live();
+      const replaced = live !== undefined && live.ino !== current.file.inode;
+      if (live !== undefined && !replaced && live.size <= current.offset) return undefined;
       const batch = await current.file.read(current.offset);
       if (batch.lines.length > 0 || batch.skipped > 0) return batch;
       if (!replaced) return undefined;
@@ -113,7 +115,9 @@ export class LogFollower implements AsyncDisposable {
       await rename(this.#path, this.#rotatedPath);
       this.#current = { ...current, rotated: true };
     }
-    if (this.#current?.rotated !== true || (await this.#isReplaced())) return;
+    if (this.#current?.rotated !== true) return;
+    const live = await this.#live();
+    if (live !== undefined && live.ino !== current.file.inode) return;
     if (performance.now() - this.#askedAtMs < REOPEN_AGAIN_MS) return;
     this.#askedAtMs = performance.now();
     try {
@@ -123,14 +127,9 @@ export class LogFollower implements AsyncDisposable {
     }
   }
 
-  /** True once another file stands where Envoy writes. */
-  async #isReplaced(): Promise<boolean> {
-    try {
-      return (await stat(this.#path)).ino !== this.#current?.file.inode;
-    } catch {
-      // None yet.
-      return false;
-    }
+  /** What stands where Envoy writes; undefined: nothing yet. */
+  async #live(): Promise<{ readonly ino: number; readonly size: number } | undefined> {
+    return await stat(this.#path).catch(() => undefined);
   }
 
   async #leave(): Promise<void> {
