@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { isMessage } from "@bufbuild/protobuf";
-import { INSPECT_CLUSTER, OUTCOME_LOG } from "@hedgerow/proto";
+import { INSPECT_CLUSTER, OUTCOME_LOG, OUTPUT_CLUSTER } from "@hedgerow/proto";
 import { ClusterLoadAssignmentSchema } from "@hedgerow/proto/envoy/config/endpoint/v3/endpoint";
 import type { LbEndpoint } from "@hedgerow/proto/envoy/config/endpoint/v3/endpoint_components";
 import { envoyPath } from "../../scripts/envoy-path.js";
@@ -17,6 +17,21 @@ import type { Identity } from "./identity.ts";
 import { until } from "./until.ts";
 
 const INSPECT_SOCKET = "inspect.sock";
+const OUTPUT_SOCKET = "output.sock";
+const OUTPUT_HTTP = {
+  typed_extension_protocol_options: {
+    "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+      "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+      explicit_http_config: {
+        http2_protocol_options: {
+          initial_stream_window_size: 262_144,
+          initial_connection_window_size: 1_048_576,
+          connection_keepalive: { interval: "1s", timeout: "1s" },
+        },
+      },
+    },
+  },
+};
 
 interface ConfigDump {
   readonly version_info?: string;
@@ -61,13 +76,8 @@ export class TestEnvoy implements AsyncDisposable {
       // As the agent's bootstrap has it.
       static_resources: {
         clusters: [
-          {
-            name: INSPECT_CLUSTER,
-            load_assignment: {
-              cluster_name: INSPECT_CLUSTER,
-              endpoints: [{ lb_endpoints: [{ endpoint: { address: { pipe: { path: join(dir, INSPECT_SOCKET) } } } }] }],
-            },
-          },
+          agentCluster(INSPECT_CLUSTER, join(dir, INSPECT_SOCKET)),
+          { ...agentCluster(OUTPUT_CLUSTER, join(dir, OUTPUT_SOCKET)), ...OUTPUT_HTTP },
         ],
       },
     };
@@ -172,6 +182,11 @@ export class TestEnvoy implements AsyncDisposable {
     return join(this.#dir, INSPECT_SOCKET);
   }
 
+  /** Where it shows answers, once somebody listens there. */
+  get outputSocket(): string {
+    return join(this.#dir, OUTPUT_SOCKET);
+  }
+
   /** Lines of the log that an agent reads, written by now. */
   outcomes(): readonly Readonly<Record<string, unknown>>[] {
     const path = join(this.#dir, OUTCOME_LOG);
@@ -185,6 +200,16 @@ export class TestEnvoy implements AsyncDisposable {
     await this.#exited;
     rmSync(this.#dir, { recursive: true });
   }
+}
+
+function agentCluster(name: string, path: string) {
+  return {
+    name,
+    load_assignment: {
+      cluster_name: name,
+      endpoints: [{ lb_endpoints: [{ endpoint: { address: { pipe: { path } } } }] }],
+    },
+  };
 }
 
 function wantedOf(proxy: ProxySnapshot) {

@@ -10,6 +10,7 @@ export {
   INSPECT_METADATA,
   MAX_REQUEST_BYTES_HEADER,
   OUTCOME_LOG,
+  OUTPUT_CLUSTER,
   STATUS_HEADER,
   UNSERVED_HEADER,
 } from "./inspection-names.ts";

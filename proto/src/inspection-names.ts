@@ -10,6 +10,8 @@ export const AUDIT_METADATA = "hedgerow.audit";
 export const AUDIT_METADATA_POLICY = "policy";
 /** Cluster of the bootstrap: the agent's inspection server. */
 export const INSPECT_CLUSTER = "inspect";
+/** Cluster of the bootstrap: the agent as it digests answers, on connections of their own. */
+export const OUTPUT_CLUSTER = "output";
 /** Of the two ext_authz filters of a listener a route enables at most one; neither: nothing is inspected. */
 export const INSPECT_FILTER_CLOSED = "hedgerow.inspect.closed";
 export const INSPECT_FILTER_OPEN = "hedgerow.inspect.open";

@@ -149,6 +149,7 @@ export async function runAgent(config: Config, logger: Logger, signal: AbortSign
   running.defer(() => server.forceShutdown());
   server.addService(...secrets.definition());
   server.addService(...relay.definition());
+  server.addService(...inspect.output.definition());
   await listen(server, sockets.agent);
   logger.info({ port_name: "agent", address: `unix:${sockets.agent}` }, "Listening");
   running.defer(() => metrics.stop());

@@ -1,6 +1,7 @@
 import type { RecordBody } from "@hedgerow/ledger";
 import type { AuditLedger } from "@hedgerow/proto/hedgerow/agent/v1/inspection";
 import { FailMode } from "@hedgerow/proto/hedgerow/agent/v1/inspection";
+import { OutputDigests } from "../src/ledger/outcomes/output-digests.ts";
 import type { OutcomeLedger } from "../src/ledger/outcomes/tail.ts";
 import type { OpenedRecorder, Recorder, RecorderStats } from "../src/ledger/recorder.ts";
 
@@ -9,7 +10,7 @@ export class MemoryRecorder implements Recorder {
   readonly records: RecordBody[] = [];
   readonly misses: string[] = [];
   readonly digestKey: Buffer = Buffer.from("digest key");
-  readonly outputDigest: boolean = false;
+  readonly outputs: OutputDigests = new OutputDigests();
   readonly outcomes: OutcomeLedger = {
     append: async (body) => await this.record(body),
     hasLine: () => false,

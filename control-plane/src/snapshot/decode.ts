@@ -11,6 +11,10 @@ import {
   ExtAuthzPerRouteSchema,
   ExtAuthzSchema,
 } from "@hedgerow/proto/envoy/extensions/filters/http/ext_authz/v3/ext_authz";
+import {
+  ExternalProcessorSchema,
+  ExtProcPerRouteSchema,
+} from "@hedgerow/proto/envoy/extensions/filters/http/ext_proc/v3/ext_proc";
 import { RBACPerRouteSchema, RBACSchema } from "@hedgerow/proto/envoy/extensions/filters/http/rbac/v3/rbac";
 import { RouterSchema } from "@hedgerow/proto/envoy/extensions/filters/http/router/v3/router";
 import { HttpInspectorSchema } from "@hedgerow/proto/envoy/extensions/filters/listener/http_inspector/v3/http_inspector";
@@ -39,6 +43,8 @@ export const REGISTRY: Registry = createRegistry(
   ExpressionFilterSchema,
   ExtAuthzPerRouteSchema,
   ExtAuthzSchema,
+  ExtProcPerRouteSchema,
+  ExternalProcessorSchema,
   FileAccessLogSchema,
   HttpConnectionManagerSchema,
   HttpInspectorSchema,

@@ -29,6 +29,7 @@ import {
   STREAM_RESETS,
 } from "./limits.ts";
 import { outcomeLog } from "./outcome-log.ts";
+import { OUTPUT_DIGEST } from "./output-digest.ts";
 import { RBAC_FILTER, rbac } from "./rbac.ts";
 import { LOCAL_REPLIES } from "./refusals.ts";
 
@@ -55,7 +56,8 @@ function connectionManager(input: HttpConnectionManagerInput): HttpConnectionMan
     statPrefix,
     codecType: HttpConnectionManager_CodecType.AUTO,
     routeSpecifier: { case: "rds", value: { routeConfigName, configSource: ADS_SOURCE } },
-    httpFilters: input.direction === "inbound" ? [RBAC, ...inspectFilters(input.port), ROUTER] : [ROUTER],
+    httpFilters:
+      input.direction === "inbound" ? [RBAC, ...inspectFilters(input.port), OUTPUT_DIGEST, ROUTER] : [ROUTER],
     accessLog: input.direction === "inbound" ? [INBOUND_LOG, outcomeLog(input.port)] : [OUTBOUND_LOG],
     commonHttpProtocolOptions: {
       maxHeadersCount: MAX_HEADERS,

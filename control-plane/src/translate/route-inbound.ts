@@ -25,6 +25,7 @@ import type { NodeId } from "../snapshot/snapshot.ts";
 import { inspectConfig } from "./inspection.ts";
 import { ms } from "./limits.ts";
 import { inboundName, inboundRouteName } from "./names.ts";
+import { outputDigestConfig } from "./output-digest.ts";
 import { ACCESS_METADATA, ACCESS_METADATA_POLICY, RBAC_FILTER, rbac } from "./rbac.ts";
 import { virtualHost } from "./request-buffer.ts";
 
@@ -63,6 +64,7 @@ function routes(inbound: InboundPort): Route[] {
   const configured = (body: "with-body" | "without-body"): Record<string, Any> => ({
     [RBAC_FILTER]: access(inbound),
     ...inspectConfig(inspection, body),
+    ...outputDigestConfig(inspection),
   });
   const rest: Route = {
     name: "application",

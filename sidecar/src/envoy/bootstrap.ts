@@ -1,4 +1,4 @@
-import { INSPECT_CLUSTER } from "@hedgerow/proto";
+import { INSPECT_CLUSTER, OUTPUT_CLUSTER } from "@hedgerow/proto";
 
 /** What an Envoy is told before it can ask the relay. */
 export interface BootstrapInput {
@@ -53,7 +53,9 @@ export function buildBootstrap(input: BootstrapInput): string {
       clusters: [
         agentCluster("ads", input.agentSocket, HTTP2),
         agentCluster("sds", input.agentSocket, HTTP2),
-        { ...agentCluster(INSPECT_CLUSTER, input.inspectSocket, INSPECT_HTTP), circuit_breakers: INSPECT_LIMITS },
+        { ...agentCluster(INSPECT_CLUSTER, input.inspectSocket, INSPECT_HTTP), circuit_breakers: AGENT_LIMITS },
+        // Not those of ADS, whose messages would wait behind answers.
+        { ...agentCluster(OUTPUT_CLUSTER, input.agentSocket, OUTPUT_HTTP), circuit_breakers: AGENT_LIMITS },
       ],
     },
     overload_manager: {
@@ -73,13 +75,24 @@ export function buildBootstrap(input: BootstrapInput): string {
 }
 
 const HTTP2: JsonObject = { explicit_http_config: { http2_protocol_options: {} } };
+/** An agent that hangs would keep an answer waiting that it has not read: its streams end after 2 s, and answers go on without it. */
+const OUTPUT_HTTP: JsonObject = {
+  explicit_http_config: {
+    http2_protocol_options: {
+      // Also what Envoy keeps of an answer that the agent has not read: then it reads no more from the application.
+      initial_stream_window_size: 262_144,
+      initial_connection_window_size: 1_048_576,
+      connection_keepalive: { interval: "1s", timeout: "1s" },
+    },
+  },
+};
 const INSPECT_HTTP: JsonObject = {
   explicit_http_config: { http_protocol_options: {} },
   // The agent closes no idle connection: a request that is on its way to one would be refused.
   common_http_protocol_options: { idle_timeout: "60s" },
 };
 /** A request that waits for the agent has a connection of its own. Whether the agent can take another is for the agent to say. */
-const INSPECT_LIMITS: JsonObject = {
+const AGENT_LIMITS: JsonObject = {
   thresholds: [
     {
       max_connections: MAX_DOWNSTREAM_CONNECTIONS,

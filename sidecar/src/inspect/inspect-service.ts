@@ -13,6 +13,7 @@ import { decisionIds } from "./decision-id.ts";
 import { Inspection, type Problems } from "./inspection.ts";
 import { Inspector } from "./inspector.ts";
 import { volatileMount } from "./mount.ts";
+import { OutputService } from "./output-service.ts";
 import { InspectServer } from "./server.ts";
 
 /** Takes what no policy asks to record. */
@@ -34,6 +35,8 @@ export class InspectService {
   readonly #inspection: Inspection;
   readonly #inspector: Inspector;
   readonly #server: InspectServer;
+  /** What Envoy shows answers to; on the agent's gRPC server. */
+  readonly output: OutputService;
   readonly #outcomes: OutcomeTail;
   readonly #auditDirectory: string;
   readonly #logger: Logger;
@@ -97,6 +100,7 @@ export class InspectService {
       now,
       logger,
     });
+    this.output = new OutputService(() => this.#inspection.recorders.values());
     this.#server = new InspectServer({
       socketPath: deps.socketPath,
       maxBytes: config.inspectBytes,

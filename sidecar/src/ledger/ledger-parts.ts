@@ -6,6 +6,7 @@ import { LedgerCheckpointer } from "./checkpointer.ts";
 import { ownDigestKey } from "./digest-key.ts";
 import type { LedgerSettings } from "./ledger-settings.ts";
 import { OutcomeBook } from "./outcomes/outcome-book.ts";
+import type { OutputDigests } from "./outcomes/output-digests.ts";
 import { resume } from "./outcomes/resume.ts";
 import { Retention } from "./retention.ts";
 import { Shipper } from "./sinks/shipper.ts";
@@ -18,6 +19,7 @@ export interface PartsDeps {
   readonly meshAddress: string;
   readonly append: (body: RecordBody) => Promise<void>;
   readonly missed: (code: string) => void;
+  readonly outputs: OutputDigests;
   readonly now: () => number;
   readonly random: () => number;
   readonly logger: Logger;
@@ -81,8 +83,9 @@ export class LedgerParts {
       const digestKey = settings.digestKey ?? (await ownDigestKey(directory));
       const keys = keyEncryptionKey === undefined ? [] : [keyEncryptionKey];
       const resumed = await resume(directory, writer.tip(), keys);
-      const { append, missed, now, logger } = deps;
-      const book = new OutcomeBook({ directory, append, missed, tip: () => writer.tip(), resumed, now, logger });
+      const { append, missed, outputs, now, logger } = deps;
+      const tip = () => writer.tip();
+      const book = new OutcomeBook({ directory, append, missed, tip, resumed, outputs, now, logger });
       report(writer, deps.logger);
       return new LedgerParts(writer, book, digestKey, settings, deps);
     } catch (error) {

@@ -7,6 +7,7 @@ import type { Logger } from "../logger.ts";
 import { LedgerParts, type PartsDeps } from "./ledger-parts.ts";
 import { type LedgerSettings, readSettings, type SettingsRead } from "./ledger-settings.ts";
 import { MissedRequests } from "./missed.ts";
+import { OutputDigests } from "./outcomes/output-digests.ts";
 import type { OutcomeLedger } from "./outcomes/tail.ts";
 import { encryptPayload } from "./payload.ts";
 import { Secrets } from "./secrets.ts";
@@ -64,8 +65,8 @@ export interface Recorder extends AsyncDisposable {
   readonly failMode: "closed" | "open";
   /** For input and output digests. */
   readonly digestKey: Buffer;
-  /** An HMAC of every answer is asked for, too. */
-  readonly outputDigest: boolean;
+  /** Of allowed requests, where the policy asks for them. */
+  readonly outputs: OutputDigests;
   /** What Envoy's log tells goes here. */
   readonly outcomes: OutcomeLedger;
   /**
@@ -115,6 +116,7 @@ class LedgerRecorder implements Recorder {
   readonly #spiffeId: string;
   readonly #logger: Logger;
   readonly #missed = new MissedRequests();
+  readonly outputs: OutputDigests = new OutputDigests();
   #timer: NodeJS.Timeout | undefined;
   #settings: LedgerSettings;
   #region: string;
@@ -154,10 +156,6 @@ class LedgerRecorder implements Recorder {
 
   get digestKey(): Buffer {
     return this.#current.digestKey;
-  }
-
-  get outputDigest(): boolean {
-    return this.#settings.outputDigest;
   }
 
   get outcomes(): OutcomeLedger {
@@ -244,6 +242,8 @@ class LedgerRecorder implements Recorder {
   async #decide(body: RecordBody, book: { decided: (id: string) => void; undecided: (id: string) => void }) {
     const id = isDecision(body) ? body.id : undefined;
     if (id !== undefined) book.decided(id);
+    // Before it is answered: Envoy shows the answer to those who know its decision.
+    if (isDecision(body) && body.verdict === "allow" && this.#settings.outputDigest) this.outputs.expect(body.id);
     try {
       return await this.#append(body);
     } catch (error) {
@@ -277,6 +277,7 @@ class LedgerRecorder implements Recorder {
         await this.#append(body);
       },
       missed: (code) => this.missed(code),
+      outputs: this.outputs,
       now,
       random,
       logger: this.#logger,

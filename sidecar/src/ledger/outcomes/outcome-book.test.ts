@@ -6,6 +6,7 @@ import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { until } from "../../../test/until.ts";
 import { OutcomeBook } from "./outcome-book.ts";
+import { OutputDigests } from "./output-digests.ts";
 
 const id = (number: number) => String(number).padStart(16, "0");
 const place = { segment: 0, offset: 0 };
@@ -38,6 +39,7 @@ function book(resumed: readonly number[] = [], lines: readonly string[] = []): O
       missed: () => {},
       tip: () => place,
       resumed: { decisions, lines: new Set(lines) },
+      outputs: new OutputDigests(),
       now: () => nowMs,
       logger: pino({ level: "silent" }),
       unknownAfterMs: 1_000,

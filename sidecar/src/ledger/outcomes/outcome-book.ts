@@ -2,6 +2,7 @@ import type { RecordBody } from "@hedgerow/ledger";
 import type { Position } from "@hedgerow/ledger/store";
 import { messageOf } from "../../errors.ts";
 import type { Logger } from "../../logger.ts";
+import type { OutputDigests } from "./output-digests.ts";
 import { PendingDecisions } from "./pending.ts";
 import { keepFrom, type Resumed } from "./resume.ts";
 import type { OutcomeLedger } from "./tail.ts";
@@ -22,6 +23,7 @@ export class OutcomeBook implements OutcomeLedger {
   readonly #append: (body: RecordBody) => Promise<void>;
   readonly #missed: (code: string) => void;
   readonly #tip: () => Position;
+  readonly #outputs: OutputDigests;
   readonly #now: () => number;
   readonly #logger: Logger;
   readonly #unknownAfterMs: number;
@@ -41,6 +43,7 @@ export class OutcomeBook implements OutcomeLedger {
     /** The end of what is on disk. */
     readonly tip: () => Position;
     readonly resumed: Resumed;
+    readonly outputs: OutputDigests;
     readonly now: () => number;
     readonly logger: Logger;
     readonly unknownAfterMs?: number;
@@ -50,6 +53,7 @@ export class OutcomeBook implements OutcomeLedger {
     this.#append = options.append;
     this.#missed = options.missed;
     this.#tip = options.tip;
+    this.#outputs = options.outputs;
     this.#now = options.now;
     this.#logger = options.logger;
     this.#unknownAfterMs = options.unknownAfterMs ?? UNKNOWN_AFTER_MS;
@@ -74,13 +78,21 @@ export class OutcomeBook implements OutcomeLedger {
   /** It was not appended. */
   undecided(id: string): void {
     this.#pending.delete(id);
+    this.#outputs.forget(id);
   }
 
   async append(body: RecordBody): Promise<void> {
-    await this.#append(body);
-    if (body.type !== "outcome") return;
-    this.#pending.delete(body.id);
-    this.#owed.delete(body.id);
+    if (body.type !== "outcome") {
+      await this.#append(body);
+      return;
+    }
+    const { id, result } = body;
+    const outputDigest = result === "answered" ? await this.#outputs.of(id) : undefined;
+    await this.#append(outputDigest === undefined ? body : { ...body, outputDigest });
+    this.#pending.delete(id);
+    this.#owed.delete(id);
+    if (result === "answered") this.#outputs.forget(id);
+    else this.#outputs.giveUp(id);
   }
 
   hasLine(key: string): boolean {
