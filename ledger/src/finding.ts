@@ -47,6 +47,12 @@ export interface Finding {
   readonly toSeq?: number;
 }
 
+/** First and last of segments that follow each other. */
+export interface SegmentRange {
+  readonly from: number;
+  readonly to: number;
+}
+
 /** What verification found of a ledger. It is whole if there are no findings. */
 export interface VerifyReport {
   /** In the order in which they stand in the ledger; at most `findingLimit`, `moreFindings` says how many were left out. */
@@ -56,7 +62,7 @@ export interface VerifyReport {
   readonly records: number;
   readonly segments: number;
   /** Segments that were deleted, as a record says. */
-  readonly deletedSegments: readonly number[];
+  readonly deletedSegments: readonly SegmentRange[];
   /** The last record, and the head after it in hexadecimal; undefined: there is none. */
   readonly last: { readonly seq: number; readonly head: string } | undefined;
   /** Last record that a checkpoint covers. Up to there the ledger is what the workload signed. */

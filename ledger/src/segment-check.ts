@@ -1,3 +1,4 @@
+import type { SegmentRange } from "./finding.ts";
 import type { FindingList } from "./finding-list.ts";
 import { type Digest, toHex } from "./hash.ts";
 import type { SegmentDeleted } from "./record.ts";
@@ -8,9 +9,7 @@ interface Point {
 }
 
 /** Segments `from` to `to` are not there; the chain stood at `before`, and goes on at `after`. */
-interface Missing {
-  readonly from: number;
-  readonly to: number;
+interface Missing extends SegmentRange {
   readonly before: Point;
   readonly after: Point;
 }
@@ -20,7 +19,7 @@ export class SegmentCheck {
   readonly #findings: FindingList;
   #last = -1;
   readonly #missing: Missing[] = [];
-  #missed: { readonly from: number; readonly to: number } | undefined;
+  #missed: SegmentRange | undefined;
   readonly #deletions = new Map<number, SegmentDeleted>();
   /** Head after each that was read to its end. */
   readonly #ends = new Map<number, { readonly records: number; readonly head: string }>();
@@ -62,22 +61,25 @@ export class SegmentCheck {
   }
 
   /** Those that were deleted lawfully. */
-  finish(end: number): readonly number[] {
-    const lawful: number[] = [];
+  finish(end: number): readonly SegmentRange[] {
+    const lawful: SegmentRange[] = [];
     if (this.#missed !== undefined) this.#miss(this.#missed.from, this.#missed.to, end);
     for (const { from, to, before, after } of this.#missing) {
-      const segments = Array.from({ length: to - from + 1 }, (_, index) => from + index);
-      const absent = segments.filter((segment) => !this.#deletions.has(segment));
-      const [first, last] = [absent[0], absent.at(-1)];
-      if (first !== undefined && last !== undefined) {
-        this.#miss(first, last, before.expected);
+      // Names of files are anybody's: no more is walked through than records say.
+      let known = to + 1;
+      while (known > from && this.#deletions.has(known - 1)) known--;
+      // The oldest goes first: what says so of those before it went with a segment that was deleted later.
+      if (known > to || (known > from && from > 0)) {
+        const recorded = [...this.#deletions.keys()].filter((segment) => segment >= from && segment < known);
+        this.#miss(Math.max(from, ...recorded.map((segment) => segment + 1)), known - 1, before.expected);
         continue;
       }
-      const deletions = segments.flatMap((segment) => this.#deletions.get(segment) ?? []);
+      let records = 0;
       // Each ends with a record that it does not count.
-      const records = deletions.reduce((sum, deletion) => sum + deletion.records + 1, 0);
-      if (before.expected + records === after.expected && deletions.at(-1)?.head === toHex(after.head)) {
-        lawful.push(...segments);
+      for (let segment = known; segment <= to; segment++) records += (this.#deletions.get(segment)?.records ?? 0) + 1;
+      const fits = known === from ? before.expected + records === after.expected : records < after.expected;
+      if (fits && this.#deletions.get(to)?.head === toHex(after.head)) {
+        lawful.push({ from, to });
         continue;
       }
       const message = `segments ${from} to ${to} were deleted, but what follows does not continue them`;

@@ -20,7 +20,7 @@ const RECORDS = 30;
 const lines: readonly Buffer[] = (() => {
   let head = genesisOf(ledger);
   return Array.from({ length: RECORDS }, (_, seq) => {
-    const opening = { type: "segment.opened", format: 1, ledger, segment: 0, previous: toHex(head) };
+    const opening = { type: "segment.opened", ...identity, segment: 0, previous: toHex(head) };
     const body = seq === 0 ? opening : { type: "decision", id: `D${seq}`, model: "tabular" };
     const encoded = encodeLine(JSON.stringify({ seq, time: "2026-01-01T00:00:00.000Z", ...body }), head);
     head = encoded.head;

@@ -32,6 +32,8 @@ interface Reading {
 
 /** Within a payload's first bytes: seq, time and type come first. */
 const TYPE_CHARS = 96;
+/** What is longer is no line that is being written. */
+const MAX_LINE_BYTES = 64 * 1024 * 1024;
 const LEDGER_RECORD = '"type":"segment.';
 
 /** Reads a ledger in order: for each segment `beginSegment`, its lines, `endSegment`; at last `finish`. */
@@ -106,7 +108,9 @@ export class LedgerVerifier {
       }
       reading.tree.append(line.leaf);
     }
-    if (line.payload.length > 0 && line.seq === undefined && this.#findings.size === reading.findings) {
+    const isNone = line.seq === undefined || (record === undefined && namesLedgerRecord(line));
+    const isUnopened = reading.lines === 1 && record?.type !== "segment.opened";
+    if (line.payload.length > 0 && (isNone || isUnopened) && this.#findings.size === reading.findings) {
       const message = `record ${due} can't be read`;
       this.#findings.add({ kind: "unreadable", message, segment: reading.segment, seq: due }, due);
     }
@@ -139,8 +143,10 @@ export class LedgerVerifier {
   }
 
   #strangerOf(opening: SegmentOpened & { readonly seq: number }, segment: number): string | undefined {
-    const { ledger } = this.#identity;
+    const { ledger, node, spiffe, policy } = this.#identity;
     if (opening.ledger !== ledger) return `of another ledger, ${opening.ledger}`;
+    if (opening.node !== node || opening.spiffe !== spiffe || opening.policy !== policy)
+      return `of ${opening.spiffe} at ${opening.node} under ${opening.policy}, which is not what ledger.json says`;
     return opening.segment === segment ? undefined : `segment ${opening.segment}, renamed`;
   }
 
@@ -161,6 +167,11 @@ export class LedgerVerifier {
   }
 
   finish(): VerifyReport {
+    const { segment } = this.#reading ?? {};
+    if (segment !== undefined && this.#unfinishedBytes > MAX_LINE_BYTES) {
+      const message = `${this.#unfinishedBytes} bytes at the end of segment ${segment} are no record`;
+      this.#findings.add({ kind: "trailing", message, segment }, this.#chain.expected);
+    }
     this.#chain.finish();
     const deletedSegments = this.#segments.finish(this.#chain.expected);
     this.#checkpoints.finish(this.#chain.expected);
@@ -183,8 +194,16 @@ export class LedgerVerifier {
 }
 
 /** A record about segments; the others are not looked into. */
-function ledgerRecordOf({ payload }: Line): LedgerRecord | undefined {
-  if (!payload.toString("latin1", 0, TYPE_CHARS).includes(LEDGER_RECORD)) return undefined;
-  const record = parsePayload(payload);
-  return record === undefined || isSealed(record) ? undefined : record;
+function ledgerRecordOf(line: Line): LedgerRecord | undefined {
+  if (!namesLedgerRecord(line)) return undefined;
+  const record = parsePayload(line.payload);
+  if (record === undefined || isSealed(record)) return undefined;
+  const { type } = record;
+  if (type === "segment.opened") return Number.isSafeInteger(record.segment) ? record : undefined;
+  if (type !== "segment.closed" && type !== "segment.deleted") return undefined;
+  return Number.isSafeInteger(record.segment) && Number.isSafeInteger(record.records) ? record : undefined;
+}
+
+function namesLedgerRecord({ payload }: Line): boolean {
+  return payload.toString("latin1", 0, TYPE_CHARS).includes(LEDGER_RECORD);
 }

@@ -1,7 +1,7 @@
 import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { FindingKind } from "../src/index.ts";
-import { genesisOf, headAfter, leafOf, MerkleTree, toHex } from "../src/index.ts";
+import { encodeLine, fromHex, genesisOf, headAfter, leafOf, MerkleTree, toHex } from "../src/index.ts";
 import { appendTo, linesOf, segmentName, writeLines } from "./test-ledger.ts";
 
 export interface Damage {
@@ -48,6 +48,12 @@ async function rewriteChain(
       }),
     );
   }
+}
+
+/** A record more, bound to the chain: what who writes the ledger can do. */
+async function continueChain(directory: string, payload: string): Promise<void> {
+  const previous = fromHex(at(await linesOf(directory, 2), -1).slice(0, 64)) ?? "";
+  await appendTo(directory, 2, encodeLine(payload, previous).line.toString());
 }
 
 async function editCheckpoints(directory: string, edit: (lines: string[]) => readonly string[]): Promise<void> {
@@ -239,5 +245,45 @@ export const DAMAGES: readonly Damage[] = [
       }),
     kind: "witness",
     seq: 21,
+  },
+  {
+    name: "bytes that are no record at the end of a segment",
+    apply: (directory) => appendTo(directory, 0, "0123"),
+    kind: "trailing",
+    independentSeq: 14,
+  },
+  {
+    name: "a segment under a name that none has",
+    apply: (directory) => rename(join(directory, segmentName(1)), join(directory, `0${segmentName(1)}`)),
+    kind: "segment_missing",
+    seq: 14,
+  },
+  {
+    name: "another policy in ledger.json",
+    apply: async (directory) => {
+      const path = join(directory, "ledger.json");
+      await writeFile(path, (await readFile(path, "utf8")).replace("models/audit", "models/other"));
+    },
+    kind: "segment_swapped",
+    seq: 0,
+  },
+  {
+    name: "a line that is bound to the chain, and no record",
+    apply: (directory) => continueChain(directory, "anything"),
+    kind: "altered",
+    seq: 41,
+  },
+  {
+    name: "a record about a segment that can't be read",
+    apply: (directory) => continueChain(directory, '{"seq":41,"type":"segment.deleted"}'),
+    kind: "unreadable",
+    seq: 41,
+  },
+  {
+    name: "a record that a segment was deleted, which is there and another",
+    apply: (directory) =>
+      continueChain(directory, '{"seq":41,"type":"segment.deleted","segment":0,"records":9,"root":"","head":""}'),
+    kind: "deletion",
+    seq: 41,
   },
 ];

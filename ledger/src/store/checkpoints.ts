@@ -1,7 +1,7 @@
-import { type FileHandle, open, stat } from "node:fs/promises";
+import { type FileHandle, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { StoredCheckpoint } from "../checkpoint.ts";
-import { CHECKPOINTS_FILE, unlessAbsent } from "./files.ts";
+import { CHECKPOINTS_FILE, openFile, unlessAbsent } from "./files.ts";
 
 /** A line is under 10 KB; what is longer is damage. */
 const MAX_LINE_CHARS = 64 * 1024;
@@ -16,7 +16,7 @@ export async function* readCheckpoints(
   directory: string,
   endBytes = Number.POSITIVE_INFINITY,
 ): AsyncGenerator<StoredCheckpoint | undefined, void, undefined> {
-  const handle = await unlessAbsent(open(join(directory, CHECKPOINTS_FILE), "r"));
+  const handle = await unlessAbsent(openFile(join(directory, CHECKPOINTS_FILE)));
   if (handle === undefined) return;
   if (endBytes === 0) {
     await handle.close();
@@ -50,7 +50,7 @@ function parseStored(line: string): StoredCheckpoint | undefined {
 
 /** Undefined: there is none, or its line is none. */
 export async function lastCheckpoint(directory: string): Promise<StoredCheckpoint | undefined> {
-  const handle = await unlessAbsent(open(join(directory, CHECKPOINTS_FILE), "r"));
+  const handle = await unlessAbsent(openFile(join(directory, CHECKPOINTS_FILE)));
   if (handle === undefined) return undefined;
   try {
     const tail = await readTail(handle);

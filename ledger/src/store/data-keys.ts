@@ -3,7 +3,7 @@ import { mkdir, open, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { LedgerError } from "../errors.ts";
 import type { SealedRecord } from "../line.ts";
-import { KEYS_DIRECTORY, syncDirectory, unlessAbsent, writeWhole } from "./files.ts";
+import { KEYS_DIRECTORY, readTextFile, syncDirectory, unlessAbsent, writeWhole } from "./files.ts";
 import { unwrapKey, wrapKey } from "./key-wrap.ts";
 
 const KEY_BYTES = 32;
@@ -40,7 +40,7 @@ export async function readDataKey(
   kid: string,
   keyEncryptionKeys: readonly Buffer[],
 ): Promise<DataKey | undefined> {
-  const jwe = await unlessAbsent(readFile(keyPath(directory, kid), "utf8"));
+  const jwe = await unlessAbsent(readTextFile(keyPath(directory, kid)));
   if (jwe === undefined) return undefined;
   for (const keyEncryptionKey of keyEncryptionKeys) {
     const dataKey = unwrap(jwe, keyEncryptionKey);

@@ -1,5 +1,5 @@
 import { close as closeFd, constants, fdatasync, ftruncate, open as openFd, write } from "node:fs";
-import { open, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { type FileHandle, open, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { LedgerError } from "../errors.ts";
@@ -39,6 +39,23 @@ export async function unlessAbsent<Value>(reading: Promise<Value>): Promise<Valu
 
 /** No room, whether the disk's, the quota's or what a process may write. */
 const NO_ROOM: ReadonlySet<string | undefined> = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
+
+/** A file to read; `damaged` where something else stands in its place, of which the end might never come. */
+export async function openFile(path: string): Promise<FileHandle> {
+  const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  if ((await handle.stat()).isFile()) return handle;
+  await handle.close();
+  throw new LedgerError("damaged", `${path} is no file`);
+}
+
+export async function readTextFile(path: string): Promise<string> {
+  const handle = await openFile(path);
+  try {
+    return await handle.readFile("utf8");
+  } finally {
+    await handle.close();
+  }
+}
 
 /** A failure to write as whoever appends learns of it. */
 export function writeError(attempt: string, thrown: unknown): LedgerError {

@@ -107,7 +107,7 @@ export interface LedgerWriter extends AsyncDisposable {
   rollSegment(): Promise<Tip>;
   /** Closes the segment for good: a checkpoint of this tip may say `closed`. Nothing can be appended any more. */
   seal(): Promise<Tip>;
-  /** Records the deletion, destroys the segment's data key and removes its file. The segment must be closed. `retention`: the class. */
+  /** Records the deletion, destroys the segment's data key and removes its file. The segment must be closed, and the oldest. `retention`: the class. */
   deleteSegment(segment: number, retention: string): Promise<void>;
   /** Those on disk, in order. */
   segments(): Promise<readonly SegmentFile[]>;

@@ -1,8 +1,16 @@
-import { type FileHandle, open, readdir, readFile } from "node:fs/promises";
+import { type FileHandle, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { type LedgerIdentity, parseIdentity } from "../identity.ts";
 import { LINE_FEED } from "../line.ts";
-import { IDENTITY_FILE, segmentNumbers, segmentPath, systemCode, unlessAbsent } from "./files.ts";
+import {
+  IDENTITY_FILE,
+  openFile,
+  readTextFile,
+  segmentNumbers,
+  segmentPath,
+  systemCode,
+  unlessAbsent,
+} from "./files.ts";
 import type { Position } from "./options.ts";
 
 /** Whole lines of one segment, as they follow each other. */
@@ -36,7 +44,7 @@ export async function* readLines(
   // One after the other is looked for when its turn comes: those that are begun or deleted meanwhile are there or not.
   for (const segment of await segmentNumbers(directory)) {
     if (segment < from.segment || (until !== undefined && segment > until.segment)) continue;
-    const handle = await unlessAbsent(open(segmentPath(directory, segment), "r"));
+    const handle = await unlessAbsent(openFile(segmentPath(directory, segment)));
     if (handle === undefined) continue;
     try {
       const start = segment === from.segment ? from.offset : 0;
@@ -104,7 +112,7 @@ function splitLines(bytes: Buffer, end: number): readonly Buffer[] {
 
 /** The last whole line of a segment, without its line feed; undefined: there is none. */
 export async function lastLine(directory: string, segment: number): Promise<Buffer | undefined> {
-  const handle = await unlessAbsent(open(segmentPath(directory, segment), "r"));
+  const handle = await unlessAbsent(openFile(segmentPath(directory, segment)));
   if (handle === undefined) return undefined;
   try {
     const { size } = await handle.stat();
@@ -125,7 +133,7 @@ export async function lastLine(directory: string, segment: number): Promise<Buff
 
 /** The first line of a segment, without its line feed; undefined: there is none, or no first record is that long. */
 export async function firstLine(directory: string, segment: number): Promise<Buffer | undefined> {
-  const handle = await unlessAbsent(open(segmentPath(directory, segment), "r"));
+  const handle = await unlessAbsent(openFile(segmentPath(directory, segment)));
   if (handle === undefined) return undefined;
   try {
     const bytes = await readAt(handle, 0, 64 * 1024);
@@ -138,7 +146,7 @@ export async function firstLine(directory: string, segment: number): Promise<Buf
 
 /** ledger.json; undefined: the directory is no ledger. */
 export async function readIdentity(directory: string): Promise<LedgerIdentity | undefined> {
-  const text = await unlessAbsent(readFile(join(directory, IDENTITY_FILE), "utf8"));
+  const text = await unlessAbsent(readTextFile(join(directory, IDENTITY_FILE)));
   return text === undefined ? undefined : parseIdentity(text);
 }
 

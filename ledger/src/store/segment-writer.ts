@@ -6,7 +6,7 @@ import type { ChainLink } from "../line.ts";
 import { MerkleTree } from "../merkle.ts";
 import type { RecordBody, SegmentClosed, SegmentOpened } from "../record.ts";
 import { createDataKey, type DataKey, destroyDataKey, readDataKey, rewrapKeys } from "./data-keys.ts";
-import { SegmentFd, segmentPath, syncDirectory, writeError } from "./files.ts";
+import { SegmentFd, segmentNumbers, segmentPath, syncDirectory, writeError } from "./files.ts";
 import { encodeGroup, toUnnumbered, type Unnumbered } from "./group.ts";
 import type { Lock } from "./lock.ts";
 import type {
@@ -459,6 +459,10 @@ export class SegmentWriter implements LedgerWriter {
   }
 
   async deleteSegment(segment: number, retention: string): Promise<void> {
+    // One alone says of all before it that they are gone: who verifies may find none of what said so of those.
+    const [oldest] = await segmentNumbers(this.directory);
+    if (oldest !== undefined && oldest < segment)
+      throw new LedgerError("no_segment", `segment ${segment} is not the oldest, segment ${oldest} is`);
     const closing = segment < this.#chain.segment ? await closingOf(this.directory, segment) : undefined;
     if (closing === undefined) throw new LedgerError("no_segment", `segment ${segment} is not there, or not closed`);
     const { records, root, head, kid } = closing;

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { copyFile, mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -102,8 +103,44 @@ describe("a ledger", () => {
       await writer.deleteSegment(1, "standard");
       await writer.append(decision(99));
     }
-    expect(await verify(directory)).toMatchObject({ findings: [], deletedSegments: [0, 1], witnessedTo: 40 });
+    expect(await verify(directory)).toMatchObject({
+      findings: [],
+      deletedSegments: [{ from: 0, to: 1 }],
+      witnessedTo: 40,
+    });
   });
+
+  test("whose records of deletions were themselves deleted is whole; with one segment more gone it is not", async () => {
+    const directory = await copyOf(whole.directory, join(folder.path, "long-deleted"));
+    {
+      await using writer = await open(directory);
+      await writer.deleteSegment(0, "standard");
+      await writer.rollSegment();
+      await writer.append(decision(99));
+      await writer.rollSegment();
+      for (const segment of [1, 2]) await writer.deleteSegment(segment, "standard");
+    }
+    expect(await verify(directory)).toMatchObject({ findings: [], deletedSegments: [{ from: 0, to: 2 }] });
+    await rm(join(directory, "00000003.jsonl"));
+    expect((await verify(directory)).findings).toMatchObject([{ kind: "segment_missing", segment: 3 }]);
+  });
+
+  test("with a file named after a segment that nobody ever reached: named", async () => {
+    const directory = await copyOf(whole.directory, join(folder.path, "far"));
+    await copyFile(join(directory, "00000002.jsonl"), join(directory, "99999999999999.jsonl"));
+    const { findings } = await verify(directory);
+    expect(findings).toContainEqual(expect.objectContaining({ kind: "segment_missing", segment: 3 }));
+  });
+
+  test.each(["00000003.jsonl", "checkpoints.jsonl", "ledger.json"])(
+    "with a pipe as %s keeps nobody waiting",
+    async (name) => {
+      const directory = await copyOf(whole.directory, join(folder.path, `pipe-${name}`));
+      await rm(join(directory, name), { force: true });
+      execFileSync("mkfifo", [join(directory, name)]);
+      await expect(verify(directory)).rejects.toMatchObject({ code: "damaged" });
+    },
+  );
 
   test("whose segment is gone, of which another was deleted: named", async () => {
     const directory = await copyOf(whole.directory, join(folder.path, "half-deleted"));

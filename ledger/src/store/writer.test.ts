@@ -161,10 +161,15 @@ describe("segments", () => {
     await writer.append(decision(1));
     await expect(writer.deleteSegment(0, "standard")).rejects.toMatchObject({ code: "no_segment" });
     await writer.rollSegment();
+    await writer.rollSegment();
+    await expect(writer.deleteSegment(1, "standard")).rejects.toMatchObject({ code: "no_segment" });
     await writer.deleteSegment(0, "standard");
     await expect(writer.deleteSegment(0, "standard")).rejects.toMatchObject({ code: "no_segment" });
     expect((await recordsOf()).at(-1)).toMatchObject({ type: "segment.deleted", segment: 0, records: 2 });
-    expect(await verifyDirectory(directory, { roots: [] })).toMatchObject({ findings: [], deletedSegments: [0] });
+    expect(await verifyDirectory(directory, { roots: [] })).toMatchObject({
+      findings: [],
+      deletedSegments: [{ from: 0, to: 0 }],
+    });
   });
 });
 
