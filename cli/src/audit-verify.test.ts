@@ -1,5 +1,7 @@
-import { cpSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { openLedger } from "@hedgerow/ledger/store";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { AuditedMesh, asIs, editLines, editText, segmentFile } from "./testing/audited-mesh.ts";
 import { MeshAuthority } from "./testing/mesh-authority.ts";
@@ -34,6 +36,27 @@ describe("hedgerow audit verify", () => {
       ],
       notVerified: [],
     });
+  });
+
+  it("counts segments that a ledger says were deleted", async () => {
+    const directory = mkdtempSync(join(tmpdir(), "hedgerow-deleted-"));
+    try {
+      {
+        const owner = { node: "models/a", spiffe: "spiffe://bank.example/ns/models/sa/a", policy: "models/models" };
+        await using writer = await openLedger({ directory, ...owner, durability: { each: true, everyMs: 5 } });
+        for (const segment of [0, 1]) {
+          await writer.rollSegment();
+          await writer.deleteSegment(segment, "standard");
+        }
+      }
+      const { code, stdout } = await mesh.askOffline(asIs, "audit", "verify", "--ledger", directory);
+      expect([code, stdout]).toEqual([
+        0,
+        expect.stringContaining("models/a (models/models): 2 segments deleted, as it says\n"),
+      ]);
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
   });
 
   it.each<[what: string, edit: (audit: string) => void, found: RegExp]>([

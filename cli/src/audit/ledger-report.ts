@@ -25,6 +25,8 @@ export interface LedgerReport {
   readonly state: LedgerState;
   readonly records: number;
   readonly segments: number;
+  /** Not there any more, as records say that are. */
+  readonly deletedSegments: number;
   readonly checkpoints: number;
   /** When the last countersigned checkpoint was countersigned, by the witness's clock. */
   readonly witnessedAt: string | null;

@@ -49,6 +49,7 @@ export async function verifyLedger({ directory, identity }: LedgerDirectory, tru
       state: stateOf(report, problems.length, witnessed !== undefined, trust.roots.length > 0),
       records: report.records,
       segments: report.segments,
+      deletedSegments: report.deletedSegments.reduce((sum, { from, to }) => sum + to - from + 1, 0),
       checkpoints: await countCheckpoints(directory),
       witnessedAt: report.witnessedAt === undefined ? null : new Date(report.witnessedAt * 1000).toISOString(),
       witnessedSeq: report.witnessedTo ?? null,
@@ -62,6 +63,7 @@ export async function verifyLedger({ directory, identity }: LedgerDirectory, tru
 const nothingRead = {
   records: 0,
   segments: 0,
+  deletedSegments: 0,
   checkpoints: 0,
   witnessedAt: null,
   witnessedSeq: null,

@@ -24,6 +24,7 @@ function ledger(state: LedgerState, changes: Partial<LedgerReport> = {}): Ledger
     uncovered: 0,
     problems: [],
     problemsLeftOut: 0,
+    deletedSegments: 0,
     ...changes,
   };
 }

@@ -46,8 +46,13 @@ export function renderLedgers(
       ...(left === 0 ? [] : [`  and ${formatCount(left)} more\n`]),
     ];
   });
+  const deleted = ledgers
+    .filter(({ deletedSegments }) => deletedSegments > 0)
+    .map(
+      (ledger) => `${printable(ledgerName(ledger))}: ${count(ledger.deletedSegments, "segment")} deleted, as it says\n`,
+    );
   const doubts = notes.map((note) => `${paint("middling", "!")} not verified: ${printable(note)}\n`);
-  const parts = [renderTable({ titles, rows }, options), problems.join(""), doubts.join("")];
+  const parts = [renderTable({ titles, rows }, options), problems.join(""), deleted.join(""), doubts.join("")];
   return `${parts.filter((part) => part !== "").join("\n")}\n${summary(ledgers, notes, paint)}`;
 }
 
