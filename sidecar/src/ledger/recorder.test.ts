@@ -178,6 +178,27 @@ describe("a ledger", () => {
     }
   });
 
+  test("whose encryption key was exchanged for another is not opened, says so, and is gone on with once the key is back", async () => {
+    const kek = randomBytes(32);
+    secret("kek", { key: kek });
+    const encrypted = policy({ encryptionSecret: "kek" });
+    const first = await open(encrypted);
+    await first.record(decision(1));
+    await first.close();
+    secret("kek", { key: randomBytes(32) });
+    expect(await problems(encrypted)).toEqual([
+      expect.stringMatching(/^AuditPolicy models\/main: data key \w+ does not open/),
+    ]);
+    secret("kek", { key: kek });
+    const second = await open(encrypted);
+    secret("kek2", { key: randomBytes(32) });
+    expect(await second.update(policy({ encryptionSecret: "kek2" }), "eu-1")).toEqual([]);
+    await second.close();
+    await using third = await open(policy({ encryptionSecret: "kek2" }));
+    await third.record(decision(2));
+    expect(readdirSync(join(directory, "audit"))).toEqual(["models.main"]);
+  });
+
   test("samples payloads for its auditor alone", async () => {
     const auditor = generateKeyPairSync("ec", { namedCurve: "P-256" });
     secret("auditor", { jwk: JSON.stringify(auditor.publicKey.export({ format: "jwk" })) });
