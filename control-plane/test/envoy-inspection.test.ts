@@ -2,6 +2,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { connect, constants, createServer as createHttp2Server } from "node:http2";
 import { type AddressInfo, connect as tcpConnect } from "node:net";
+import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { testAuthority } from "./authority.ts";
 import { type Check, type CheckAnswer, CheckServer } from "./check-server.ts";
@@ -22,7 +23,7 @@ const authority = testAuthority(TRUST_DOMAIN, Date.now);
 const teller = identityOf(authority, "branch/teller", "teller");
 const stack = new AsyncDisposableStack();
 let ports = { recorded: 0, open: 0, unrecorded: 0 };
-let local = { recorded: 0, draining: 0, large: 0 };
+let local = { recorded: 0, draining: 0, large: 0, open: 0 };
 let server: TestEnvoy;
 let agent: CheckServer;
 
@@ -60,9 +61,10 @@ beforeAll(async () => {
     stack.defer(() => void each.close());
   }
   const [appPort, drainingPort] = [app, draining].map((each) => (each.address() as AddressInfo).port);
-  const [recorded = 0, open = 0, unrecorded = 0, drains = 0, large = 0, a = 0, b = 0, c = 0] = await freePorts(8);
+  const [recorded = 0, open = 0, unrecorded = 0, drains = 0, large = 0, a = 0, b = 0, c = 0, d = 0] =
+    await freePorts(9);
   ports = { recorded, open, unrecorded };
-  local = { recorded: a, draining: b, large: c };
+  local = { recorded: a, draining: b, large: c, open: d };
   const policies = (name: string, failMode?: string, bytes = "64Ki") => `
 apiVersion: v1
 kind: Service
@@ -113,6 +115,7 @@ spec:
     - {service: models/recorded, localPort: ${a}}
     - {service: models/drains, localPort: ${b}}
     - {service: models/large, localPort: ${c}}
+    - {service: models/open, localPort: ${d}}
 `),
   );
   const start = async (nodeId: string, account: string) => {
@@ -221,6 +224,30 @@ describe("the agent", () => {
     outgoing.destroy();
     await post(local.large, path, {}, body);
     expect(agent.checks.map((check) => check.body.equals(body))).toEqual([true, true]);
+  });
+});
+
+describe("what no agent could read is let through by no filter", () => {
+  test.each([INFER, RPC])(
+    "%s that asks for a WebSocket, which Envoy would have checked without its body",
+    async (path) => {
+      const headers = { connection: "upgrade", upgrade: "websocket", "content-type": "application/proto" };
+      for (const port of [ports.open, ports.recorded]) {
+        const { status, seen } = await call({ port, path, method: "POST", headers, identity: teller });
+        expect([status, seen]).toEqual([403, undefined]);
+      }
+      expect(agent.checks).toEqual([]);
+    },
+  );
+
+  test("a method that nobody knows", async () => {
+    const outgoing = connect(`http://127.0.0.1:${local.open}`);
+    const stream = outgoing.request({ ":method": "FOO", ":path": INFER });
+    stream.end();
+    const headers = await new Promise<Readonly<Record<string, unknown>>>((done) => stream.on("response", done));
+    expect(headers[":status"]).toBe(400);
+    expect(JSON.parse(await text(stream))).toEqual({ error: `refused: ${String(headers["x-hedgerow-decision"])}` });
+    outgoing.destroy();
   });
 });
 

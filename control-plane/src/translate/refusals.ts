@@ -60,6 +60,9 @@ const CONNECT =
 /** Where the way to the application failed, rather than anything refused. Source: Envoy, "Response code details". */
 const UPSTREAM_FAILED = "response.code_details.matches('^(upstream_|no_healthy_upstream|cluster_not_found|.*timeout)')";
 
+/** What the agent said. */
+const INSPECTED = `metadata.filter_metadata['${INSPECT_METADATA}']`;
+
 const ANY = "true";
 const CONNECT_CODE = byStatus(({ connect }) => connect);
 const DECISION = header(DECISION_HEADER, ID);
@@ -95,10 +98,8 @@ const WEB_TEXT_STATUS = `%CEL(${CODES.map(
 export const LOCAL_REPLIES: LocalReplyConfig = create(LocalReplyConfigSchema, {
   mappers: [
     // The agent's denials, whose words are right as they are.
-    ...DENIAL_STATUSES.map((statusCode) =>
-      when(`metadata.filter_metadata['${INSPECT_METADATA}']['${STATUS_HEADER}'] == '${statusCode}'`, { statusCode }),
-    ),
-    when("response.code_details == 'ext_authz_denied'", {}),
+    ...DENIAL_STATUSES.map((statusCode) => when(`${INSPECTED}['${STATUS_HEADER}'] == '${statusCode}'`, { statusCode })),
+    when(`response.code_details == 'ext_authz_denied' && '${DECISION_HEADER}' in ${INSPECTED}`, {}),
 
     when(both(UPSTREAM_FAILED, GRPC), { headersToAdd: [UNSERVED] }),
     // Envoy's words don't fit into a frame of known length. A client that reads headers gets Envoy's name for them.

@@ -74,15 +74,27 @@ function routes(inbound: InboundPort): Route[] {
   };
   if (inspection === undefined) return [rest];
   const inferences = inferencePaths("infer").map(
-    (path): Route => ({ name: "infer", match: match(path), ...common, typedPerFilterConfig: configured("with-body") }),
+    (path): Route => ({
+      name: "infer",
+      match: match(path),
+      ...common,
+      action: toApplication(inbound, { upgradeConfigs: NO_UPGRADE }),
+      typedPerFilterConfig: configured("with-body"),
+    }),
   );
   return [...inferences, rest];
 }
 
-function toApplication({ port }: InboundPort): { case: "route"; value: MessageInitShape<typeof RouteActionSchema> } {
+type RouteAction = MessageInitShape<typeof RouteActionSchema>;
+
+/** Envoy (1.40) has a request that asks for a WebSocket checked without its body, whatever its method. */
+const NO_UPGRADE: NonNullable<RouteAction["upgradeConfigs"]> = [{ upgradeType: "websocket", enabled: false }];
+
+function toApplication({ port }: InboundPort, more: RouteAction = {}): { case: "route"; value: RouteAction } {
   return {
     case: "route",
     value: {
+      ...more,
       clusterSpecifier: { case: "cluster", value: inboundName(port) },
       // The caller's side counts; two clocks would only race.
       timeout: ms(0),

@@ -1,6 +1,7 @@
 import { chmod, rm, stat } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createListener, type Server as Listener } from "node:net";
+import type { Duplex } from "node:stream";
 import { messageOf } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import { BodyPool } from "./body-pool.ts";
@@ -73,7 +74,7 @@ export class InspectServer {
     this.#watchMs = options.watchMs ?? WATCH_MS;
     this.#http.headersTimeout = 0;
     this.#http.timeout = 0;
-    this.#http.on("clientError", (_error, socket) => socket.destroy());
+    this.#http.on("clientError", refuseUnread);
   }
 
   /** Bytes of requests that are being inspected. */
@@ -226,4 +227,14 @@ export class InspectServer {
 function free({ buffer, byteLength }: Buffer): void {
   // Unless others have a part of it.
   if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
+}
+
+/**
+ * What Envoy takes and node's parser doesn't, as a method that nobody knows: no, and Envoy says the rest. Without an answer it would
+ * be a check that failed, and an open filter would let through what its caller wants unseen.
+ */
+function refuseUnread(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (error.code?.startsWith("HPE_") === true && socket.writable)
+    socket.end("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+  else socket.destroy();
 }
