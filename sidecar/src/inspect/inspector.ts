@@ -18,8 +18,9 @@ export interface ServedPort {
   readonly failMode: "closed" | "open";
 }
 
-/** Longer request ids are no UUIDs of Envoy, and are not compared. */
+/** Longer request ids are no UUIDs of Envoy, and longer models nobody's: they are not compared. */
 const MAX_REQUEST_ID = 128;
+const MAX_TARGET = 256;
 /** While records fail, one line a second says so. */
 const LOG_EVERY_MS = 1_000;
 
@@ -99,10 +100,10 @@ export class Inspector implements Answerer {
     }
     const requestId = textOf(question.headers["x-request-id"]);
     const inputDigest = read.kind === "infer" ? this.#digestBy(recorder.digestKey).of(read.decoded) : undefined;
+    const target = read.kind === "infer" ? JSON.stringify([rules.port, read.model, read.version]) : "";
+    const isKnowable = requestId !== undefined && requestId.length <= MAX_REQUEST_ID && target.length <= MAX_TARGET;
     const identity =
-      inputDigest === undefined || requestId === undefined || requestId.length > MAX_REQUEST_ID
-        ? undefined
-        : { caller: subject.caller, requestId, inputDigest };
+      inputDigest !== undefined && isKnowable ? { caller: subject.caller, requestId, target, inputDigest } : undefined;
     try {
       const repeats = identity && this.#repeats.meet(identity, id, this.#now());
       const payload = read.kind === "infer" ? recorder.payloadFor(read.decoded) : undefined;

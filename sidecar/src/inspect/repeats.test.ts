@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { Repeats } from "./repeats.ts";
 
-const request = { caller: "spiffe://bank.example/ns/shop/sa/web", requestId: "r-1", inputDigest: "d" };
+const request = { caller: "spiffe://bank.example/ns/shop/sa/web", requestId: "r-1", target: "t", inputDigest: "d" };
 
 test("a repetition has the first attempt's id, for a minute", () => {
   const repeats = new Repeats();
@@ -16,6 +16,7 @@ test.each([
   ["caller", { ...request, caller: "spiffe://bank.example/ns/shop/sa/other" }],
   ["caller, of whom there is none", { ...request, caller: undefined }],
   ["request id", { ...request, requestId: "r-2" }],
+  ["target", { ...request, target: "u" }],
   ["input", { ...request, inputDigest: "e" }],
 ])("another %s is another request", (_, other) => {
   const repeats = new Repeats();

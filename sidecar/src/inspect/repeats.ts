@@ -7,6 +7,8 @@ export interface RequestIdentity {
   /** SPIFFE id; undefined: plain text. */
   readonly caller: string | undefined;
   readonly requestId: string;
+  /** Port, model and version: of REST they are not in the input. */
+  readonly target: string;
   readonly inputDigest: string;
 }
 
@@ -58,7 +60,6 @@ export class Repeats {
   }
 }
 
-function keyOf({ caller, requestId, inputDigest }: RequestIdentity): string {
-  // The digest has one length and a SPIFFE id no space, so that no two requests have the same key.
-  return `${inputDigest}${caller ?? ""} ${requestId}`;
+function keyOf({ caller, requestId, target, inputDigest }: RequestIdentity): string {
+  return JSON.stringify([inputDigest, caller, requestId, target]);
 }

@@ -145,9 +145,14 @@ describe("a request", () => {
     const first = await ask(INFER, { headers });
     await ask(INFER, { headers });
     await ask(INFER, { headers, body: BODY.replace("1", "3") });
+    // Of REST the model is in the path alone.
+    await ask(INFER.replace("digits", "other"), { headers });
+    await ask(INFER.replace("digits", "digits/versions/2"), { headers });
     expect(recorder.records.map((record) => "repeats" in record && record.repeats)).toEqual([
       false,
       first.headers["x-hedgerow-decision"],
+      false,
+      false,
       false,
     ]);
   });
@@ -261,10 +266,19 @@ describe("the socket", () => {
     next.stop();
   });
 
-  test("keeps no connection that speaks anything else, and goes on", async () => {
+  test.each([
+    ["anything else", "\x16\x03\x01 hello\r\n\r\n"],
+    // Envoy passes on what comes over HTTP/2.
+    ["a method that nobody knows", `FOO ${INFER} HTTP/1.1\r\nhost: a\r\n\r\n`],
+  ])("says no to %s, keeps no connection, and goes on", async (_, sent) => {
     const socket = connect(socketPath);
-    socket.end("\x16\x03\x01 hello\r\n\r\n");
-    await new Promise((resolve) => socket.once("close", resolve).resume());
+    let answer = "";
+    socket.on("data", (part) => {
+      answer += String(part);
+    });
+    socket.write(sent);
+    await new Promise((resolve) => socket.once("close", resolve));
+    expect(answer).toMatch(/^HTTP\/1\.1 400 /);
     expect((await ask(INFER)).status).toBe(200);
   });
 });
