@@ -83,8 +83,9 @@ export class LogFollower implements AsyncDisposable {
     this.#current ??= await this.#open();
     await this.#rotateWhenDue();
     const current = this.#current;
-    if (current?.rotated !== true || !(await this.#isReplaced())) return 0;
-    if ((await stat(this.#path)).size < this.#rotateBytes) return 0;
+    const live = await this.#live();
+    if (current?.rotated !== true || live === undefined || live.ino === current.file.inode) return 0;
+    if (live.size < this.#rotateBytes) return 0;
     const lines = await current.file.countLines(current.offset);
     await this.#leave();
     return lines;
