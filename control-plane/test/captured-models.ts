@@ -83,6 +83,7 @@ export function pod(scope: OutboundScope, fixture: PodFixture): MeshWorkload {
     object: ref("Pod", nodeId),
     nodeId,
     address,
+    region: undefined,
     drainMs: 5_000,
     inbound: Object.entries(inbound).map(([port, { protocol, access, isRecorded = false }]): InboundPort => {
       const whole = mtls === "permissive" ? allowAnyone("default allow") : allowMesh("default allow", TRUST_DOMAIN);

@@ -19,6 +19,8 @@ export interface MeshWorkload {
   readonly nodeId: NodeId;
   /** Empty: a pod that has none yet; nothing is inbound then. */
   readonly address: string;
+  /** As the CA attests it. */
+  readonly region: string | undefined;
   readonly drainMs: number;
   readonly inbound: readonly InboundPort[];
   /** What the application calls by a local port; empty where traffic is captured. */

@@ -306,6 +306,12 @@ describe("after an edit, what it does not concern is the very same object:", () 
       ["models/web"],
     ],
     [
+      "everything but itself, of a pod whose node is in another region",
+      { cluster: { ...state, pods: new Map(state.pods).set("models/web", { ...web, region: "eu-2" }) } },
+      "same",
+      ["models/web"],
+    ],
+    [
       "everything, of a pod that says the same anew",
       { cluster: { ...state, pods: new Map(state.pods).set("models/web", { ...web, captured: { ...web.captured } }) } },
       "same",

@@ -134,13 +134,14 @@ const NOTHING: readonly InboundPort[] = [];
 
 function isUnchanged(
   known: MeshWorkload | undefined,
-  { address = "", drainMs }: MeshPod,
+  { address = "", region, drainMs }: MeshPod,
   inbound: readonly InboundPort[],
   capture: Capture,
 ): known is MeshWorkload {
   return (
     known !== undefined &&
     known.address === address &&
+    known.region === region &&
     known.drainMs === drainMs &&
     known.inbound === inbound &&
     known.capture === capture
@@ -148,8 +149,17 @@ function isUnchanged(
 }
 
 function meshWorkload(pod: MeshPod, inbound: readonly InboundPort[], capture: Capture): MeshWorkload {
-  const { nodeId, namespace, name, address = "", drainMs } = pod;
-  return { object: { kind: "Pod", namespace, name }, nodeId, address, drainMs, inbound, upstreams: [], capture };
+  const { nodeId, namespace, name, address = "", region, drainMs } = pod;
+  return {
+    object: { kind: "Pod", namespace, name },
+    nodeId,
+    address,
+    region,
+    drainMs,
+    inbound,
+    upstreams: [],
+    capture,
+  };
 }
 
 function podKey({ namespace, name }: MeshPod): ObjectKey {

@@ -60,6 +60,7 @@ export class WorkloadTable {
           object,
           nodeId,
           address,
+          region: workload.manifest.spec.region,
           drainMs: drain,
           inbound: inbound.map(({ port, appPort, protocol }, index) => {
             const { access: policies = [], accessOrigins = [] } = governing[index] ?? {};

@@ -22,7 +22,7 @@ export function inspectedPorts(inbound: readonly InboundPort[]): readonly Inspec
 }
 
 /** What the agent of these ports inspects and records. */
-export function inspectionConfig(ports: readonly InspectedPort[]): InspectionConfig {
+export function inspectionConfig(ports: readonly InspectedPort[], region: string | undefined): InspectionConfig {
   const ledgers = new Map(ports.map(({ inspection }) => [inspection.ledger, auditLedger(inspection)]));
   return create(InspectionConfigSchema, {
     ports: ports
@@ -35,6 +35,7 @@ export function inspectionConfig(ports: readonly InspectedPort[]): InspectionCon
         services: [...inspection.services],
       })),
     ledgers: [...ledgers].toSorted(([a], [b]) => compareText(a, b)).map(([, ledger]) => ledger),
+    region: region ?? "",
   });
 }
 

@@ -90,7 +90,7 @@ export class WorkloadTranslation {
       typeUrl: INSPECTION_CONFIG_TYPE_URL,
       name: this.#workload.nodeId,
       schema: InspectionConfigSchema,
-      message: inspectionConfig(ports),
+      message: inspectionConfig(ports, this.#workload.region),
       origins: [
         ...ports.flatMap(({ inspection }) => inspection.origins),
         ...ports.flatMap(({ accessOrigins }) => accessOrigins),
