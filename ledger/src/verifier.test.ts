@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import type { Finding } from "./finding.ts";
 import { genesisOf, toHex } from "./hash.ts";
 import { encodeLine } from "./line.ts";
+import { MerkleTree } from "./merkle.ts";
 import { LedgerVerifier } from "./verifier.ts";
 
 const ledger = randomUUID();
@@ -118,6 +119,39 @@ test("any record that stands there again is found", () => {
       expect(findings).toMatchObject([isNext ? { kind: "duplicated", seq } : { kind: "inserted", seq: before }]);
     }),
   );
+});
+
+/** What a verifier says of segments whose records these are, chained by someone who can; `end` closes its segment. */
+function findingsOfSegments(...segments: readonly (readonly ("decision" | "end")[])[]): readonly string[] {
+  const verifier = new LedgerVerifier({ identity, roots: [] });
+  let head = genesisOf(ledger);
+  let seq = 0;
+  for (const [segment, records] of segments.entries()) {
+    const tree = new MerkleTree();
+    verifier.beginSegment(segment);
+    const add = (body: object) => {
+      const { line, leaf, ...encoded } = encodeLine(
+        JSON.stringify({ seq: seq++, time: "2026-01-01T00:00:00.000Z", ...body }),
+        head,
+      );
+      head = encoded.head;
+      verifier.addLine(line.subarray(0, -1));
+      tree.append(leaf);
+    };
+    add({ type: "segment.opened", ...identity, segment, previous: toHex(head) });
+    for (const record of records) {
+      if (record === "decision") add({ type: "decision", id: `D${seq}` });
+      else add({ type: "segment.closed", segment, records: tree.size, root: toHex(tree.root()) });
+    }
+    verifier.endSegment();
+  }
+  return verifier.finish().findings.map(({ kind, seq: at }) => `${kind} ${at}`);
+}
+
+test("a segment ends with its last record, and none follows one that has no end", () => {
+  expect(findingsOfSegments(["decision", "end"], ["decision"])).toEqual([]);
+  expect(findingsOfSegments(["decision", "end", "decision"], ["decision"])).toEqual(["after_end 3"]);
+  expect(findingsOfSegments(["decision"], ["decision"])).toEqual([expect.stringContaining("segment_unclosed")]);
 });
 
 test("nothing makes it throw", () => {
