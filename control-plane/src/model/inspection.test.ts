@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { audited, mesh, objectOf } from "../../test/arbitrary-mesh.ts";
 import { cluster, service as clusterService, endpoint, pod } from "../../test/cluster.ts";
 import { build, parse } from "../../test/mesh.ts";
-import { buildModel } from "./build.ts";
+import { buildModel, ModelBuilder } from "./build.ts";
 
 type Built = ReturnType<typeof build>;
 
@@ -300,4 +300,22 @@ describe("how large a request may be", () => {
     const built = build(parse(w + service("s") + traffic("p", "z", "2Mi")), { lastResolved: resolved });
     expect(portOf(built)?.maxRequestBytes).toBe(1_048_576);
   });
+});
+
+test("a limit that is edited reaches the agent, though nothing else of the port has changed", () => {
+  const rest = parse(w + service("s") + audit("p", "s"));
+  const builder = new ModelBuilder();
+  const bytes = ["1Mi", "2Mi"].map((size) => {
+    const objects = [...rest, ...parse(traffic("t", "s", size))];
+    const input = {
+      objects,
+      cluster: undefined,
+      ready: new Set<string>(),
+      trustDomain: "bank.ae",
+      lastResolved: new Map(),
+    };
+    const { model } = builder.build(input);
+    return model.workloads.get("models/w")?.inbound[0]?.inspection?.maxRequestBytes;
+  });
+  expect(bytes).toEqual([1_048_576, 2_097_152]);
 });
