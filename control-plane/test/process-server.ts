@@ -19,7 +19,8 @@ export interface Shown {
 export class ProcessServer implements AsyncDisposable {
   /** All so far. */
   readonly shown: Shown[] = [];
-  readonly #server = new Server();
+  // As the agent has it: Envoy shows what it read at once, up to a buffer of 4 MiB.
+  readonly #server = new Server({ "grpc.max_receive_message_length": 16 * 1024 * 1024 });
 
   static async start(socket: string): Promise<ProcessServer> {
     const started = new ProcessServer();
