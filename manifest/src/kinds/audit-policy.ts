@@ -60,7 +60,7 @@ const spec = z
         sample: shareInMillionths.describe("Of requests, from 0.01% to 100%."),
         maxBytes: sizeInBytes({ minBytes: 1024, maxBytes: 1_048_576 })
           .prefault("64Ki")
-          .describe("A larger payload is not recorded. From 1Ki to 1Mi."),
+          .describe("Of a larger payload the rest is cut off. From 1Ki to 1Mi."),
         recipient: secretRef.describe("The auditor's public key, a JWK: nobody else can read what was sampled."),
       })
       .optional()
