@@ -127,6 +127,8 @@ def verify(directory, roots, remembered):
     return due, good
 
 if __name__ == "__main__":
+    if len(sys.argv) not in (3, 4): sys.exit(__doc__.strip())
+    if not (pathlib.Path(sys.argv[1]) / "ledger.json").is_file(): sys.exit(f"{sys.argv[1]} is no ledger: it has no ledger.json")
     certificates = x509.load_pem_x509_certificates(pathlib.Path(sys.argv[2]).read_bytes())
     witnessed = [json.loads(line) for line in pathlib.Path(sys.argv[3]).read_text().splitlines()] if len(sys.argv) > 3 else []
     try:

@@ -129,7 +129,7 @@ Examples:
   $ hedgerow audit search --type policy.edited --type audit.read
 
   For a script, one JSON object a line:
-  $ hedgerow audit search --verdict deny -o json | jq -r .record.id
+  $ hedgerow audit search --verdict deny -o json | jq -r ".record.id // .record.request"
 
 Ends with 0, whether it finds anything or not.`,
       ),

@@ -57,7 +57,7 @@ function describeManifest(manifest: Manifest): readonly string[] {
           : "A service without an access policy may be called by everybody with an identity.",
         mtls.mode === "strict"
           ? "Callers without an identity get no connection."
-          : "Callers without an identity get a connection, without encryption.",
+          : "In Kubernetes, callers without an identity get a connection, without encryption, where the namespace does not say otherwise.",
       ];
     }
     case "Service":

@@ -48,6 +48,6 @@ who called, who was refused and why; one of them explained (any id of the list):
 the same for people who read neither YAML nor terminals:
   npx hedgerow evidence ${ledgers} --from 1h -o report.html
 a policy: let ${stranger.name} in, and call again as ${stranger.name}
-  sed -i s/apps.${reader.name}/apps\\/${stranger.name}/ ${mesh.directory}/manifests/access.yaml`);
+  sed -i 's,apps/${reader.name},apps/${stranger.name},' ${mesh.directory}/manifests/access.yaml`);
   screen.say("\nCtrl-C stops it.");
 }
